@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * count: every packet by verdict; what was forwarded also by service and by backend.
+ */
+#ifndef STEER_BPF_COUNT_H
+#define STEER_BPF_COUNT_H
+
+#include "maps.bpf.h"
+#include "packet.bpf.h"
+
+static __always_inline void add(struct steer_counter *counter, const struct packet *pkt)
+{
+	if (!counter)
+		return;
+	counter->packets++;
+	counter->bytes += pkt->end - pkt->start;
+	counter->connections += pkt->is_connection;
+}
+
+static __always_inline void count_verdict(const struct packet *pkt, __u32 verdict)
+{
+	add(bpf_map_lookup_elem(&verdict_counters, &verdict), pkt);
+}
+
+static __always_inline void count_forwarded(const struct packet *pkt)
+{
+	__u32 page_number = pkt->backend / STEER_PAGE_RECORDS;
+	__u32 in_page = pkt->backend & (STEER_PAGE_RECORDS - 1);
+	void *page = bpf_map_lookup_elem(&backend_counters, &page_number);
+
+	add(bpf_map_lookup_elem(&service_counters, &pkt->service), pkt);
+	if (page)
+		add(bpf_map_lookup_elem(page, &in_page), pkt);
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * rewrite: give the packet the MAC addresses of its next hop and one hop less to live.
+ *
+ * The TTL or hop limit is decremented although only layer 2 changes: steer is a hop that routers
+ * cannot see, and a frontend address routed back to it would otherwise circle at line rate.
+ * A packet at its last hop goes to the host, which answers "time exceeded" where it forwards.
+ */
+#ifndef STEER_BPF_FORWARD_H
+#define STEER_BPF_FORWARD_H
+
+#include "maps.bpf.h"
+#include "packet.bpf.h"
+
+/* Add to the header checksum what the TTL lost. Source: RFC 1141 equation 3. */
+static __always_inline void decrement_ttl4(struct iphdr *ip)
+{
+	__u32 sum = ip->check + bpf_htons(0x0100);
+
+	ip->check = (__sum16)(sum + (sum >= 0xffff));
+	ip->ttl--;
+}
+
+static __always_inline int decrement_ttl(enum family family, struct packet *pkt)
+{
+	if (family == IPV4) {
+		if (pkt->ip4->ttl <= 1)
+			return STEER_VERDICT_TTL_EXPIRED;
+		decrement_ttl4(pkt->ip4);
+	} else {
+		if (pkt->ip6->hop_limit <= 1)
+			return STEER_VERDICT_TTL_EXPIRED;
+		pkt->ip6->hop_limit--;
+	}
+	return STEER_NEXT;
+}
+
+/* Both MAC addresses at once; the Ethernet header was bounded by parse_ethernet(). */
+static __always_inline void rewrite_ethernet(struct packet *pkt, const struct steer_record *record)
+{
+	struct mac_words {
+		__u32 word[3];
+	};
+	struct mac_words *to = pkt->start;
+	const struct mac_words *from = (const void *)record->mac_dst;
+
+	to->word[0] = from->word[0];
+	to->word[1] = from->word[1];
+	to->word[2] = from->word[2];
+}
+
+static __always_inline int rewrite(enum family family, struct packet *pkt,
+				   const struct steer_record *record)
+{
+	int verdict;
+
+	if (record->forward != STEER_FORWARD_DSR)
+		return STEER_VERDICT_BROKEN;
+	if (record->vlan != pkt->vlan)
+		return STEER_VERDICT_OTHER_VLAN;
+	verdict = decrement_ttl(family, pkt);
+	if (verdict != STEER_NEXT)
+		return verdict;
+	rewrite_ethernet(pkt, record);
+	return STEER_VERDICT_FORWARDED;
+}
+
+/* Does a packet that came by @ingress leave by @egress when it is sent back (XDP_TX)? */
+static __always_inline int is_same_interface(__u32 ingress, __u32 egress)
+{
+	if (ingress == egress)
+		return 1;
+	for (int i = 0; i < STEER_MEMBERS && facts.member[i].member; i++)
+		if (facts.member[i].member == ingress)
+			return facts.member[i].master == egress;
+	return 0;
+}
+
+static __always_inline int transmit(struct packet *pkt, const struct steer_record *record)
+{
+	if (is_same_interface(pkt->ctx->ingress_ifindex, record->ifindex))
+		return XDP_TX;
+	return (int)bpf_redirect(record->ifindex, 0);
+}
+
+#endif

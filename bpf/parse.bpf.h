@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * parse: find the network and transport headers and check their lengths against the packet.
+ *
+ * A packet that contradicts itself is left to the host, which refuses and counts it as well;
+ * nothing is changed before all checks have passed.
+ */
+#ifndef STEER_BPF_PARSE_H
+#define STEER_BPF_PARSE_H
+
+#include "maps.bpf.h"
+#include "packet.bpf.h"
+
+#define VLAN_TAGS      2 /* 802.1ad outside, 802.1Q inside */
+#define VLAN_ID_MASK   0x0fff
+#define EXTENSIONS_MAX 6      /* RFC 8200 section 4.1 lists six that may stand before TCP or UDP */
+#define FRAGMENT4_MASK 0x3fff /* more fragments, or an offset: RFC 791 section 3.1 */
+
+/* As in linux/if_ether.h, but not packed: the type is read as one word, not byte by byte. */
+struct ethernet {
+	__u16 dst[3];
+	__u16 src[3];
+	__be16 ether_type;
+};
+
+struct vlan_tag {
+	__be16 tci;
+	__be16 ether_type;
+};
+
+struct extension {
+	__u8 next;
+	__u8 length; /* in units of 8 bytes, without the first 8 (AH: of 4, without the first 8) */
+};
+
+/* Find the network header's type, 0 if cut short; leaves the cursor behind the last tag. */
+static __always_inline __be16 parse_ethernet(struct packet *pkt)
+{
+	struct ethernet *eth = take_header(pkt, sizeof(*eth));
+	struct vlan_tag *tag;
+	__be16 ether_type;
+
+	if (!eth)
+		return 0;
+	ether_type = eth->ether_type;
+	for (int i = 0; i < VLAN_TAGS; i++) {
+		if (ether_type != bpf_htons(ETH_P_8021Q) && ether_type != bpf_htons(ETH_P_8021AD))
+			break;
+		tag = take_header(pkt, sizeof(*tag));
+		if (!tag)
+			return 0;
+		if (i == 0)
+			pkt->vlan = bpf_ntohs(tag->tci) & VLAN_ID_MASK;
+		ether_type = tag->ether_type;
+	}
+	return ether_type;
+}
+
+/* Reach the destination address: all the parsing that a packet which is not ours costs. */
+static __always_inline int parse_network(enum family family, struct packet *pkt)
+{
+	if (family == IPV4)
+		pkt->ip4 = take_header(pkt, sizeof(*pkt->ip4));
+	else
+		pkt->ip6 = take_header(pkt, sizeof(*pkt->ip6));
+	return pkt->ip4 ? STEER_NEXT : STEER_VERDICT_MALFORMED;
+}
+
+/* Move the cursor to the IPv4 payload. */
+static __always_inline int parse_ipv4_payload(struct packet *pkt)
+{
+	struct iphdr *ip = pkt->ip4;
+	__u32 header_bytes = ip->ihl * 4;
+	__u32 total_bytes = bpf_ntohs(ip->tot_len);
+
+	if (ip->version != 4 || header_bytes < sizeof(*ip) || total_bytes < header_bytes)
+		return STEER_VERDICT_MALFORMED;
+	if ((void *)ip + total_bytes > pkt->end)
+		return STEER_VERDICT_MALFORMED;
+	if (ip->frag_off & bpf_htons(FRAGMENT4_MASK))
+		return STEER_VERDICT_FRAGMENT;
+	pkt->cursor = (void *)ip + header_bytes;
+	pkt->protocol = ip->protocol;
+	return STEER_NEXT;
+}
+
+/* Move the cursor behind the extension headers that may stand before TCP or UDP. */
+static __always_inline int parse_ipv6_payload(struct packet *pkt)
+{
+	struct ipv6hdr *ip = pkt->ip6;
+	__u8 next = ip->nexthdr;
+	struct extension *ext;
+
+	if (ip->version != 6)
+		return STEER_VERDICT_MALFORMED;
+	if ((void *)(ip + 1) + bpf_ntohs(ip->payload_len) > pkt->end)
+		return STEER_VERDICT_MALFORMED;
+	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
+		if (next == IPPROTO_FRAGMENT)
+			return STEER_VERDICT_FRAGMENT;
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_AH) {
+			pkt->protocol = next;
+			return STEER_NEXT;
+		}
+		ext = pkt->cursor;
+		if ((void *)(ext + 1) > pkt->end)
+			return STEER_VERDICT_MALFORMED;
+		pkt->cursor += next == IPPROTO_AH ? (ext->length + 2) * 4 : (ext->length + 1) * 8;
+		next = ext->next;
+	}
+	return STEER_VERDICT_EXTENSIONS;
+}
+
+static __always_inline int parse_tcp(struct packet *pkt)
+{
+	struct tcphdr *tcp = take_header(pkt, sizeof(*tcp));
+
+	if (!tcp || tcp->doff * 4 < (int)sizeof(*tcp))
+		return STEER_VERDICT_MALFORMED;
+	pkt->port = tcp->dest;
+	pkt->is_connection = tcp->syn && !tcp->ack;
+	return STEER_NEXT;
+}
+
+static __always_inline int parse_udp(struct packet *pkt)
+{
+	struct udphdr *udp = take_header(pkt, sizeof(*udp));
+
+	if (!udp)
+		return STEER_VERDICT_MALFORMED;
+	pkt->port = udp->dest;
+	return STEER_NEXT;
+}
+
+/* Reach protocol and destination port of a packet for one of our addresses. */
+static __always_inline int parse_transport(enum family family, struct packet *pkt)
+{
+	int verdict = family == IPV4 ? parse_ipv4_payload(pkt) : parse_ipv6_payload(pkt);
+
+	if (verdict != STEER_NEXT)
+		return verdict;
+	if (pkt->protocol == IPPROTO_TCP)
+		return parse_tcp(pkt);
+	if (pkt->protocol == IPPROTO_UDP && facts.udp)
+		return parse_udp(pkt);
+	return STEER_VERDICT_NO_FRONTEND;
+}
+
+#endif

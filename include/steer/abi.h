@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Everything that crosses the kernel boundary, once.
+ *
+ * Included by the XDP program and by user space. Only this header and hash.h may use the prefix
+ * steer_. All integers are in host order unless their type is __be*. Padding is named and zero.
+ * Sizes and offsets are recorded in tests/checks/abi.golden; a change there bumps STEER_ABI.
+ *
+ * How a packet travels through these objects:
+ *
+ *   steer_control.word -> bank -> frontends -> service -> table[slot] -> record page -> record
+ *
+ * Banks, frontends, tables and record pages are write-once: filled and frozen before the first
+ * word names a bank that refers to them, and replaced only when no retained bank does.
+ */
+#ifndef STEER_ABI_H
+#define STEER_ABI_H
+
+#include <linux/types.h>
+
+#define STEER_ABI 1
+
+#define STEER_SLOTS	   65536 /* positions a client key can hash to */
+#define STEER_SERVICES	   256
+#define STEER_FRONTENDS	   4096	 /* limit over all services */
+#define STEER_BACKENDS	   4096	 /* limit over all services and pools */
+#define STEER_BACKEND_IDS  65536 /* ids outlive their backend; 0 means no backend */
+#define STEER_PAGE_RECORDS 256	 /* backend records in one page */
+#define STEER_PAGES	   (STEER_BACKEND_IDS / STEER_PAGE_RECORDS)
+
+/* Object numbers start at 1; number 0 means "none" for every kind. */
+#define STEER_BANK_OBJECTS     64
+#define STEER_FRONTEND_OBJECTS 32
+#define STEER_TABLE_OBJECTS    4096
+#define STEER_PAGE_OBJECTS     1024
+
+#define STEER_BUCKETS 2048 /* displacements of one perfect hash, two keys each when full */
+#define STEER_CELLS   4096 /* cells of one perfect hash; one per frontend when full */
+
+#define STEER_NO_SERVICE 0xffff
+#define STEER_VLAN_NONE	 0 /* the next hop is reached untagged */
+
+/*
+ * Verdicts: exactly one per packet. X(NAME, action, help); the lower-case name is the label in
+ * every output. The action of FORWARDED is XDP_REDIRECT where the backend is on another interface.
+ */
+#define STEER_VERDICTS(X)                                                                          \
+	X(FORWARDED, XDP_TX, "sent to a backend")                                                  \
+	X(NOT_IP, XDP_PASS, "neither IPv4 nor IPv6 (ARP, LLDP, ...)")                              \
+	X(NOT_OURS, XDP_PASS, "no frontend has this destination address")                          \
+	X(NO_FRONTEND, XDP_PASS, "the address has a frontend, this port or protocol has none")     \
+	X(FRAGMENT, XDP_PASS, "fragment for a frontend address, left to the host")                 \
+	X(EXTENSIONS, XDP_PASS, "more IPv6 extension headers than steer follows")                  \
+	X(MALFORMED, XDP_PASS, "headers cut short or contradicting the packet length")             \
+	X(TTL_EXPIRED, XDP_PASS, "TTL or hop limit would reach zero here")                         \
+	X(NO_GENERATION, XDP_PASS, "no generation is installed")                                   \
+	X(NO_BACKEND, XDP_DROP, "the slot has no backend")                                         \
+	X(OTHER_VLAN, XDP_DROP, "the backend is on another VLAN than the packet")                  \
+	X(BROKEN, XDP_DROP, "the generation refers to an object that is missing")
+
+enum steer_verdict {
+#define STEER_VERDICT_ENUM(name, action, help) STEER_VERDICT_##name,
+	STEER_VERDICTS(STEER_VERDICT_ENUM)
+#undef STEER_VERDICT_ENUM
+		STEER_VERDICT_COUNT,
+};
+
+/*
+ * The one word that commits. Bits 63..32: epoch, raised by every swap so that no old value comes
+ * back; bits 31..0: bank number, 0 = no generation installed.
+ */
+#define STEER_WORD(epoch, bank) (((__u64)(epoch) << 32) | (__u32)(bank))
+#define STEER_WORD_BANK(word)	((__u32)(word))
+#define STEER_WORD_EPOCH(word)	((__u32)((word) >> 32))
+
+/* The prepared ways on from a bank; written before the bank can be live, read by user space. */
+struct steer_links {
+	__u32 rollback; /* bank: base of the current release with today's backends */
+	__u32 undo;	/* bank: the shares of one commit back; 0 = none known */
+	__u32 settled;	/* bank: all transitions over; the bank itself when nothing is touched */
+	__u32 pad;
+};
+
+/* Value of map "control", one element, mmapable. */
+struct steer_control {
+	__u64 word;    /* STEER_WORD; changed only by compare-and-swap */
+	__u64 pad0[7]; /* keeps the word alone in its cache line */
+	__u32 abi;     /* STEER_ABI of whoever created the maps */
+	__u32 pad1[15];
+	struct steer_links links[STEER_BANK_OBJECTS];
+};
+_Static_assert(sizeof(struct steer_control) == 128 + 16 * STEER_BANK_OBJECTS, "ABI: control");
+
+/* One service in one bank. */
+struct steer_service {
+	__u32 now;		/* table object; 0 = service number unused */
+	__u32 origin;		/* table object of open transitions; 0 = settled */
+	__be64 client_mask6[2]; /* [1] == 0: the key is the first 8 bytes alone */
+	__be32 client_mask4;	/* client key = source address & mask */
+	__u32 flags;		/* none defined yet, 0 */
+};
+_Static_assert(sizeof(struct steer_service) == 32, "ABI: service");
+
+/* Value of one bank object: what a generation is to the kernel. */
+struct steer_bank {
+	__u64 generation;  /* counts installed states; unique per instance */
+	__u64 revision;	   /* revision this bank shows when it is live */
+	__u64 parent;	   /* revision it was prepared from; its own - 1 */
+	__u64 hash_key[2]; /* SipHash key of client key -> slot */
+	__u32 frontends;   /* frontends object */
+	__u32 services;	   /* services in use are 0 .. services - 1 */
+	__u32 flags;	   /* none defined yet, 0 */
+	__u32 pad[3];
+	__u32 page[STEER_PAGES]; /* record page object of backend ids 256 n .. 256 n + 255 */
+	struct steer_service service[STEER_SERVICES];
+};
+_Static_assert(sizeof(struct steer_bank) == 64 + 4 * STEER_PAGES + 32 * STEER_SERVICES,
+	       "ABI: bank");
+
+/* A frontend address: cell of the first perfect hash, keyed by the 16 address bytes. */
+struct steer_address {
+	__be64 addr[2]; /* IPv6, or IPv4 as ::ffff:a.b.c.d; unused cells are zero and */
+	__u16 used;	/* 0 */
+	__u16 any_tcp;	/* service of port 0 for TCP, or STEER_NO_SERVICE */
+	__u16 any_udp;	/* the same for UDP */
+	__u16 pad[5];
+};
+_Static_assert(sizeof(struct steer_address) == 32, "ABI: address");
+
+/* A port of a frontend address: cell of the second perfect hash. */
+struct steer_port {
+	__u16 address; /* cell number of its address */
+	__be16 port;
+	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP; 0 = unused cell */
+	__u8 pad;
+	__u16 service;
+};
+_Static_assert(sizeof(struct steer_port) == 8, "ABI: port");
+
+/* Value of one frontends object: two hash-and-displace tables, see steer_cell() in hash.h. */
+struct steer_frontends {
+	__u64 address_seed;
+	__u64 port_seed;
+	__u16 address_displace[STEER_BUCKETS];
+	__u16 port_displace[STEER_BUCKETS];
+	__u64 pad[6];
+	struct steer_address address[STEER_CELLS];
+	struct steer_port port[STEER_CELLS];
+};
+_Static_assert(sizeof(struct steer_frontends) == 64 + 4 * STEER_BUCKETS + 40 * STEER_CELLS,
+	       "ABI: frontends");
+
+/* Value of one table object: slot -> backend id of one service. */
+struct steer_table {
+	__u16 backend[STEER_SLOTS]; /* 0 = no backend */
+};
+
+enum steer_forward {
+	STEER_FORWARD_NONE, /* id not in use */
+	STEER_FORWARD_DSR,  /* layer 2: new MAC addresses, IP addresses untouched */
+};
+
+/* A backend with its next hop resolved: one cache line. */
+struct steer_record {
+	__u8 mac_dst[6]; /* next hop towards the backend */
+	__u8 mac_src[6]; /* interface that sends */
+	__u32 ifindex;	 /* interface that sends (a bond's master, not its member) */
+	__u16 vlan;	 /* VLAN id on that interface, STEER_VLAN_NONE = untagged */
+	__u8 forward;	 /* enum steer_forward */
+	__u8 pad0;
+	__u32 pad1;
+	__u8 addr[16]; /* the backend: IPv6, or IPv4 as ::ffff:a.b.c.d */
+	__u8 pad2[24];
+};
+_Static_assert(sizeof(struct steer_record) == 64, "ABI: record is one cache line");
+
+/* Value of one record page object. */
+struct steer_page {
+	struct steer_record record[STEER_PAGE_RECORDS];
+};
+
+/* Element of the per-CPU counters of verdicts, services and backends. */
+struct steer_counter {
+	__u64 packets;
+	__u64 bytes;	   /* frame lengths as received, Ethernet header included */
+	__u64 connections; /* TCP SYNs without ACK; stays 0 for verdicts */
+};
+
+/* A bond member and its master; a packet that came by the member may leave by XDP_TX. */
+struct steer_member {
+	__u32 member; /* ifindex; 0 = row unused */
+	__u32 master; /* ifindex */
+};
+#define STEER_MEMBERS 8
+
+/*
+ * Facts of the applied configuration, read-only to the program, so that the verifier removes
+ * what it does not need. The widest setting of every field is always correct.
+ */
+struct steer_facts {
+	__u8 ipv4;	 /* some frontend is IPv4 */
+	__u8 ipv6;	 /* some frontend is IPv6 */
+	__u8 udp;	 /* some frontend is UDP */
+	__u8 one_prefix; /* all services share client_mask4 and client_mask6 below */
+	__be32 client_mask4;
+	__be64 client_mask6[2];
+	struct steer_member member[STEER_MEMBERS];
+};
+_Static_assert(sizeof(struct steer_facts) == 24 + 8 * STEER_MEMBERS, "ABI: facts");
+
+#endif

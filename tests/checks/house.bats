@@ -1,0 +1,45 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Rules of the house that a machine can check.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.."
+}
+
+# Files that are ours, tracked or about to be.
+ours() {
+	git ls-files --cached --others --exclude-standard -- "$@"
+}
+
+@test "every source file has one SPDX line" {
+	bad=0
+	while read -r file; do
+		[[ $(head -n 5 "$file" | grep -c 'SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause') == 1 ]] ||
+			{ echo "$file"; bad=1; }
+	done < <(ours '*.c' '*.h' '*.bats' 'scripts/*' Makefile)
+	((bad == 0))
+}
+
+@test "includes run one way: base <- core <- ctl, daemon; bpf sees only include" {
+	run ! grep -nE '^#include "(core|ctl|daemon)/' user/base/*.[ch]
+	run ! grep -nE '^#include "(ctl|daemon)/' user/core/*.[ch]
+	run ! grep -nE '^#include "(base|core|ctl|daemon)/' bpf/*.[ch]
+}
+
+@test "core never prints or exits" {
+	run ! grep -nwE 'printf|puts|fputs|perror|exit|abort|stdout|stderr' user/core/*.c
+}
+
+@test "no unbounded string functions, no sleeping" {
+	run ! grep -nwE 'atoi|atol|strcpy|strcat|sprintf|gets|sleep|usleep' user/*/*.c
+}
+
+@test "shell scripts are clean" {
+	shellcheck -x scripts/* tests/run .ci/run
+}
+
+@test "the C sources are formatted" {
+	ours '*.c' '*.h' | xargs clang-format --dry-run -Werror
+}

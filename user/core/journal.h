@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The journal: append-only JSON lines with a hash chain under the state directory.
+ *
+ * Each line is one object: {"type":"intent"|"done"|"abort"|"adopt"|"tag", "revision":n,
+ * "time":seconds, "uid":n, "login":text, "command":text, "reason":text, "policy":{...} (intent
+ * and adopt), "tag":text (tag), "chain":"16 hex digits"}. "chain" is the SipHash-1-3, keyed with
+ * the instance key, of the previous chain's 16 digits and this line's canonical JSON without
+ * "chain"; the first line follows "0000000000000000".
+ *
+ * A revision exists when its "done" or "adopt" line does. The first line that is torn or does
+ * not chain ends the journal: journal_open() moves it and what follows to journal.damaged and
+ * reports it; nothing else is lost. The instance key is in hash.key beside it, mode 0600.
+ */
+#ifndef STEER_CORE_JOURNAL_H
+#define STEER_CORE_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/policy.h"
+
+struct journal; /* opaque */
+
+struct journal_entry {
+	uint64_t revision;
+	uint64_t parent;
+	int64_t time; /* seconds since the epoch */
+	uint32_t uid;
+	char login[NAME_TEXT];
+	char command[256];
+	char reason[256];
+	char tag[NAME_TEXT]; /* newest tag of this revision, "" = none */
+	bool is_adopted;
+};
+
+/*
+ * Open (and create, with its key, when @writable). @ret_notice gets a warning or "".
+ * Errors: errno of the file system, by name of the file.
+ */
+int journal_open(const char *dir, bool writable, struct journal **ret_journal,
+		 struct diag *ret_notice, struct diag *why);
+void journal_close(struct journal *journal);
+
+const uint64_t *journal_key(const struct journal *journal); /* two words */
+
+/* Newest revision that exists, 0 if none. */
+uint64_t journal_head(const struct journal *journal);
+
+/* A revision begun (intent) and neither done nor aborted, 0 if none. */
+uint64_t journal_pending(const struct journal *journal);
+
+/* All revisions that exist, oldest first; owned by the journal. */
+const struct journal_entry *journal_entries(const struct journal *journal, size_t *ret_count);
+
+/* Policy of a revision. Errors: -ENOENT. */
+int journal_policy(const struct journal *journal, uint64_t revision, struct policy *ret_policy,
+		   struct diag *why);
+
+/* Appends, each with fdatasync. @entry gives revision, parent, command and reason. */
+int journal_intent(struct journal *journal, const struct journal_entry *entry,
+		   const struct policy *policy, struct diag *why);
+int journal_done(struct journal *journal, uint64_t revision, struct diag *why);
+int journal_abort(struct journal *journal, uint64_t revision, struct diag *why);
+int journal_adopt(struct journal *journal, const struct journal_entry *entry,
+		  const struct policy *policy, struct diag *why);
+int journal_tag(struct journal *journal, uint64_t revision, const char *name, struct diag *why);
+
+/* Revision of "41" or of a tag; 0 if none. */
+uint64_t journal_find(const struct journal *journal, const char *revision_or_tag);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Policy <-> JSON, canonical (sorted keys, compact): the form that the journal keeps and that
+ * each generation pins. 64-bit seeds are hexadecimal strings, since JSON numbers are not exact.
+ */
+#ifndef STEER_CORE_POLICY_JSON_H
+#define STEER_CORE_POLICY_JSON_H
+
+#include <jansson.h>
+
+#include "core/policy.h"
+
+/* New reference, or NULL when memory is short. */
+json_t *policy_to_json(const struct policy *policy);
+
+/* Errors: -EINVAL not a policy (says where). */
+int policy_from_json(const json_t *json, struct policy *ret_policy, struct diag *why);
+
+#endif
