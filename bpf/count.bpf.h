@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * count: every packet by verdict; what was forwarded also by service and by backend.
+ * count: one counter per packet. What was forwarded counts for its backend, everything else for
+ * its verdict; user space adds the backends up to services, pools and the verdict FORWARDED.
  */
 #ifndef STEER_BPF_COUNT_H
 #define STEER_BPF_COUNT_H
@@ -28,7 +29,6 @@ static __always_inline void count_forwarded(const struct packet *pkt)
 	__u32 in_page = pkt->backend & (STEER_PAGE_RECORDS - 1);
 	void *page = bpf_map_lookup_elem(&backend_counters, &page_number);
 
-	add(bpf_map_lookup_elem(&service_counters, &pkt->service), pkt);
 	if (page)
 		add(bpf_map_lookup_elem(page, &in_page), pkt);
 }

@@ -44,13 +44,6 @@ struct {
 	__type(value, struct steer_counter);
 } verdict_counters SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, STEER_SERVICES);
-	__type(key, __u32);
-	__type(value, struct steer_counter);
-} service_counters SEC(".maps");
-
 /* Counters of a page of backend ids, created with the first record of that page. */
 struct backend_counters_page {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -84,9 +84,10 @@ int steer(struct xdp_md *ctx)
 	const struct steer_record *record = NULL;
 	int verdict = steer_packet(&pkt, &record);
 
-	count_verdict(&pkt, verdict);
-	if (verdict != STEER_VERDICT_FORWARDED || !record)
+	if (verdict != STEER_VERDICT_FORWARDED || !record) {
+		count_verdict(&pkt, verdict);
 		return action_of(verdict);
+	}
 	count_forwarded(&pkt);
 	return transmit(&pkt, record);
 }

@@ -179,11 +179,11 @@ struct steer_page {
 	struct steer_record record[STEER_PAGE_RECORDS];
 };
 
-/* Element of the per-CPU counters of verdicts, services and backends. */
+/* Element of the per-CPU counters of verdicts (all but FORWARDED) and of backends. */
 struct steer_counter {
 	__u64 packets;
 	__u64 bytes;	   /* frame lengths as received, Ethernet header included */
-	__u64 connections; /* TCP SYNs without ACK; stays 0 for verdicts */
+	__u64 connections; /* TCP SYNs without ACK, as far as the packet was parsed */
 };
 
 /* A bond member and its master; a packet that came by the member may leave by XDP_TX. */

@@ -9,9 +9,13 @@
 #ifndef STEER_CORE_COHORT_H
 #define STEER_CORE_COHORT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "steer/abi.h"
+
+/* SipHash-1-3 of @size bytes. */
+uint64_t cohort_hash(const uint64_t key[2], const void *bytes, size_t size);
 
 /* Fill @ret_rank: slot -> rank. */
 void cohort_ranks(uint64_t seed, uint16_t ret_rank[static STEER_SLOTS]);

@@ -114,6 +114,7 @@ struct policy {
 int policy_copy(const struct policy *from, struct policy *ret_policy);
 void policy_free(struct policy *policy);
 void shares_free(struct shares *shares);
+int shares_copy(const struct shares *from, struct shares *ret_shares);
 
 /* NULL when there is none of that name. */
 struct service *policy_service(const struct policy *policy, const char *name);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Policy -> banks: build a generation and its prepared ways back beside the live one.
+ *
+ * Objects that are equal to resident ones are shared. The newest GENERATIONS_KEPT live banks
+ * stay resident; what only older banks refer to is unpinned and its numbers are taken again.
+ */
+#ifndef STEER_CORE_GENERATION_H
+#define STEER_CORE_GENERATION_H
+
+#include "core/dataplane.h"
+#include "core/nexthop.h"
+#include "core/policy.h"
+
+#define GENERATIONS_KEPT 8
+
+/*
+ * Policy that selecting the rollback bank (@step false) or the undo bank (@step true) of @live
+ * shows: its shares restored, everything else as it is, revision one higher.
+ * @ret_changed false: @live is there already, nothing is returned.
+ */
+int generation_way_back(const struct policy *live, bool step, struct policy *ret_policy,
+			bool *ret_changed, struct diag *why);
+
+/*
+ * generation_install - build the banks of @live (not yet selected) and its ways back.
+ *
+ * Resolves next hops that are not given. @ret_bank is ready for dataplane_swap(): read back,
+ * published, its links set. Errors: see nexthop_resolve(), object_write(); -EIO read-back.
+ */
+int generation_install(struct dataplane *dp, const struct policy *live, const uint64_t key[2],
+		       uint32_t *ret_bank, struct diag *why);
+
+/* Policy pinned with @bank. Errors: -ENOENT, -EPROTO. */
+int generation_policy(const struct dataplane *dp, uint32_t bank, struct policy *ret_policy,
+		      struct diag *why);
+
+/* A copy of @bank, to be freed. */
+int generation_bank(const struct dataplane *dp, uint32_t bank, struct steer_bank **ret_bank,
+		    struct diag *why);
+
+#endif

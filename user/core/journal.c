@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The journal in memory and its appends. Policies stay in the file until somebody asks; a line
+ * counts only after fdatasync, and then through the same function that replays it later.
+ */
+#include "core/journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/diag.h"
+#include "base/own.h"
+#include "base/siphash.h"
+#include "core/journal_file.h"
+#include "core/policy_json.h"
+
+int journal_chain(const struct journal *journal, const json_t *line,
+		  char ret_chain[static JOURNAL_CHAIN])
+{
+	auto_free char *canonical = json_dumps(line, JSON_SORT_KEYS | JSON_COMPACT);
+	auto_free char *chained = NULL;
+	int size;
+
+	if (!canonical)
+		return -ENOMEM;
+	size = asprintf(&chained, "%s%s", journal->chain, canonical);
+	if (size < 0) {
+		chained = NULL;
+		return -ENOMEM;
+	}
+	(void)snprintf(ret_chain, JOURNAL_CHAIN, "%016" PRIx64,
+		       siphash13(journal->key, chained, (size_t)size));
+	return 0;
+}
+
+int journal_reserve(struct journal *journal)
+{
+	size_t room = journal->room ? 2 * journal->room : 64;
+	struct journal_entry *entries;
+	struct journal_line *lines;
+
+	if (journal->n_entries < journal->room)
+		return 0;
+	entries = reallocarray(journal->entries, room, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	journal->entries = entries;
+	lines = reallocarray(journal->lines, room, sizeof(*lines));
+	if (!lines)
+		return -ENOMEM;
+	journal->lines = lines;
+	journal->room = room;
+	return 0;
+}
+
+static struct journal_entry *find_entry(const struct journal *journal, uint64_t revision)
+{
+	for (size_t i = journal->n_entries; i > 0; i--) {
+		if (journal->entries[i - 1].revision == revision)
+			return &journal->entries[i - 1];
+	}
+	return NULL;
+}
+
+static void copy_text(const json_t *line, const char *field, char *ret_text, size_t size)
+{
+	const char *text = json_string_value(json_object_get(line, field));
+
+	(void)snprintf(ret_text, size, "%s", text ? text : "");
+}
+
+static void entry_from_line(const json_t *line, struct journal_entry *ret_entry)
+{
+	memset(ret_entry, 0, sizeof(*ret_entry));
+	ret_entry->revision = (uint64_t)json_integer_value(json_object_get(line, "revision"));
+	ret_entry->parent = (uint64_t)json_integer_value(json_object_get(line, "parent"));
+	ret_entry->time = json_integer_value(json_object_get(line, "time"));
+	ret_entry->uid = (uint32_t)json_integer_value(json_object_get(line, "uid"));
+	copy_text(line, "login", ret_entry->login, sizeof(ret_entry->login));
+	copy_text(line, "command", ret_entry->command, sizeof(ret_entry->command));
+	copy_text(line, "reason", ret_entry->reason, sizeof(ret_entry->reason));
+}
+
+static void add_entry(struct journal *journal, const struct journal_entry *entry,
+		      const struct journal_line *where)
+{
+	journal->entries[journal->n_entries] = *entry;
+	journal->lines[journal->n_entries++] = *where;
+	if (journal->pending.revision <= entry->revision)
+		journal->pending.revision = 0; /* adopting a later one settles it too */
+}
+
+/* A tag names one revision: the newest line that gives it wins. */
+static void set_tag(struct journal *journal, struct journal_entry *entry, const json_t *line)
+{
+	copy_text(line, "tag", entry->tag, sizeof(entry->tag));
+	for (size_t i = 0; i < journal->n_entries; i++) {
+		struct journal_entry *other = &journal->entries[i];
+
+		if (other != entry && strcmp(other->tag, entry->tag) == 0)
+			other->tag[0] = '\0';
+	}
+}
+
+int journal_apply(struct journal *journal, const json_t *line, size_t size)
+{
+	const char *type = json_string_value(json_object_get(line, "type"));
+	const struct journal_line where = {journal->size, size};
+	struct journal_entry entry;
+	struct journal_entry *tagged;
+
+	entry_from_line(line, &entry);
+	if (!type || !entry.revision)
+		return -EPROTO;
+	if (strcmp(type, "intent") == 0) {
+		journal->pending = entry;
+		journal->pending_line = where;
+	} else if (strcmp(type, "adopt") == 0) {
+		entry.is_adopted = true;
+		add_entry(journal, &entry, &where);
+	} else if (strcmp(type, "tag") == 0) {
+		tagged = find_entry(journal, entry.revision);
+		if (!tagged)
+			return -EPROTO;
+		set_tag(journal, tagged, line);
+	} else if (entry.revision != journal->pending.revision) {
+		return -EPROTO;
+	} else if (strcmp(type, "done") == 0) {
+		entry = journal->pending;
+		add_entry(journal, &entry, &journal->pending_line);
+	} else if (strcmp(type, "abort") == 0) {
+		journal->pending.revision = 0;
+	} else {
+		return -EPROTO;
+	}
+	return 0;
+}
+
+void journal_close(struct journal *journal)
+{
+	if (!journal)
+		return;
+	own_close(&journal->fd);
+	free(journal->path);
+	free(journal->entries);
+	free(journal->lines);
+	free(journal);
+}
+
+const uint64_t *journal_key(const struct journal *journal)
+{
+	return journal->key;
+}
+
+uint64_t journal_head(const struct journal *journal)
+{
+	return journal->n_entries ? journal->entries[journal->n_entries - 1].revision : 0;
+}
+
+uint64_t journal_pending(const struct journal *journal)
+{
+	return journal->pending.revision;
+}
+
+const struct journal_entry *journal_entries(const struct journal *journal, size_t *ret_count)
+{
+	*ret_count = journal->n_entries;
+	return journal->entries;
+}
+
+/* The line of @revision, also of one that is only begun: recovery asks for it. */
+static const struct journal_line *find_line(const struct journal *journal, uint64_t revision)
+{
+	const struct journal_entry *entry = find_entry(journal, revision);
+
+	if (entry)
+		return &journal->lines[entry - journal->entries];
+	if (revision && revision == journal->pending.revision)
+		return &journal->pending_line;
+	return NULL;
+}
+
+int journal_policy(const struct journal *journal, uint64_t revision, struct policy *ret_policy,
+		   struct diag *why)
+{
+	const struct journal_line *where = find_line(journal, revision);
+	auto_free char *text = NULL;
+	json_t *line;
+	int error;
+
+	if (!where)
+		return diag_fail(why, -ENOENT, "the journal has no revision %" PRIu64, revision);
+	text = malloc(where->size);
+	if (!text)
+		return diag_fail(why, -ENOMEM, "memory is short");
+	if (pread(journal->fd, text, where->size, where->offset) != (ssize_t)where->size)
+		return diag_fail(why, -EIO, "cannot read '%s'", journal->path);
+	line = json_loadb(text, where->size, 0, NULL);
+	error = policy_from_json(json_object_get(line, "policy"), ret_policy, why);
+	json_decref(line);
+	return error;
+}
+
+/* Who logged in, whatever su or sudo made of them since; "" if nobody did. */
+static void login_name(char ret_name[static NAME_TEXT])
+{
+	auto_fclose FILE *file = fopen("/proc/self/loginuid", "re");
+	const struct passwd *person;
+	unsigned int uid;
+
+	ret_name[0] = '\0';
+	if (!file || fscanf(file, "%u", &uid) != 1 || uid == UINT32_MAX)
+		return;
+	person = getpwuid(uid);
+	if (person)
+		(void)snprintf(ret_name, NAME_TEXT, "%s", person->pw_name);
+}
+
+/* Arguments need not be UTF-8, or may have been cut inside a character. */
+static json_t *text_to_json(const char *text)
+{
+	json_t *json = json_string(text);
+	char plain[256];
+
+	if (json)
+		return json;
+	(void)snprintf(plain, sizeof(plain), "%s", text);
+	for (char *byte = plain; *byte; byte++) {
+		if ((unsigned char)*byte >= 0x80)
+			*byte = '?';
+	}
+	return json_string(plain);
+}
+
+static json_t *new_line(const char *type, const struct journal_entry *entry)
+{
+	char login[NAME_TEXT];
+
+	login_name(login);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "type", type, "revision",
+			 (json_int_t)entry->revision, "parent", (json_int_t)entry->parent, "time",
+			 (json_int_t)time(NULL), "uid", (json_int_t)getuid(), "login",
+			 text_to_json(login), "command", text_to_json(entry->command), "reason",
+			 text_to_json(entry->reason));
+}
+
+/* One write, then fdatasync. What was written in part is taken back. */
+static int write_line(struct journal *journal, const char *text, size_t size, struct diag *why)
+{
+	ssize_t written = write(journal->fd, text, size);
+	int error = 0;
+
+	if (written < 0)
+		error = -errno;
+	else if ((size_t)written != size)
+		error = -ENOSPC;
+	else if (fdatasync(journal->fd) < 0)
+		error = -errno;
+	if (!error)
+		return 0;
+	if (ftruncate(journal->fd, journal->size) < 0)
+		journal->is_writable = false; /* the next open cuts the torn line */
+	errno = -error;
+	return diag_fail(why, error, "cannot write '%s': %m", journal->path);
+}
+
+/* Chain @line, write it and take it into account. */
+static int append_line(struct journal *journal, json_t *line, struct diag *why)
+{
+	char chain[JOURNAL_CHAIN];
+	auto_free char *canonical = NULL;
+	auto_free char *text = NULL;
+	int size;
+	int error;
+
+	if (!journal->is_writable)
+		return diag_fail(why, -EROFS, "'%s' is open for reading only", journal->path);
+	if (!line || journal_reserve(journal) || journal_chain(journal, line, chain) ||
+	    json_object_set_new(line, "chain", json_string(chain)))
+		return diag_fail(why, -ENOMEM, "memory is short");
+	canonical = json_dumps(line, JSON_SORT_KEYS | JSON_COMPACT);
+	size = canonical ? asprintf(&text, "%s\n", canonical) : -1;
+	if (size < 0) {
+		text = NULL;
+		return diag_fail(why, -ENOMEM, "memory is short");
+	}
+	error = write_line(journal, text, (size_t)size, why);
+	if (error)
+		return error;
+	error = journal_apply(journal, line, (size_t)size);
+	memcpy(journal->chain, chain, sizeof(chain));
+	journal->size += size;
+	if (error)
+		return diag_fail(why, error, "'%s' took a line out of order", journal->path);
+	return 0;
+}
+
+static int append_new(struct journal *journal, const char *type, const struct journal_entry *entry,
+		      const char *field, json_t *value, struct diag *why)
+{
+	json_t *line = new_line(type, entry);
+	int error;
+
+	if (field && (!value || !line || json_object_set(line, field, value) < 0)) {
+		json_decref(line);
+		line = NULL;
+	}
+	error = append_line(journal, line, why);
+	json_decref(line);
+	json_decref(value);
+	return error;
+}
+
+int journal_intent(struct journal *journal, const struct journal_entry *entry,
+		   const struct policy *policy, struct diag *why)
+{
+	if (journal->pending.revision)
+		return diag_fail(why, -EBUSY, "revision %" PRIu64 " is begun and not finished",
+				 journal->pending.revision);
+	if (entry->revision <= journal_head(journal))
+		return diag_fail(why, -ESTALE, "the journal is at revision %" PRIu64 " already",
+				 journal_head(journal));
+	return append_new(journal, "intent", entry, "policy", policy_to_json(policy), why);
+}
+
+static int append_end(struct journal *journal, const char *type, uint64_t revision,
+		      struct diag *why)
+{
+	const struct journal_entry entry = {.revision = revision,
+					    .parent = journal->pending.parent};
+
+	if (!revision || revision != journal->pending.revision)
+		return diag_fail(why, -ENOENT, "revision %" PRIu64 " is not begun", revision);
+	return append_new(journal, type, &entry, NULL, NULL, why);
+}
+
+int journal_done(struct journal *journal, uint64_t revision, struct diag *why)
+{
+	return append_end(journal, "done", revision, why);
+}
+
+int journal_abort(struct journal *journal, uint64_t revision, struct diag *why)
+{
+	return append_end(journal, "abort", revision, why);
+}
+
+int journal_adopt(struct journal *journal, const struct journal_entry *entry,
+		  const struct policy *policy, struct diag *why)
+{
+	if (entry->revision <= journal_head(journal))
+		return diag_fail(why, -ESTALE, "the journal is at revision %" PRIu64 " already",
+				 journal_head(journal));
+	return append_new(journal, "adopt", entry, "policy", policy_to_json(policy), why);
+}
+
+static bool is_tag(const char *name)
+{
+	static const char digits[] = "0123456789";
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t size = strlen(name);
+
+	if (!size || size >= NAME_TEXT || !name[strspn(name, digits)])
+		return false;
+	for (const char *byte = name; *byte; byte++) {
+		if (!strchr(digits, *byte) && !strchr(letters, *byte) &&
+		    (byte == name || !strchr("._-", *byte)))
+			return false;
+	}
+	return true;
+}
+
+int journal_tag(struct journal *journal, uint64_t revision, const char *name, struct diag *why)
+{
+	const struct journal_entry *tagged = find_entry(journal, revision);
+	struct journal_entry entry = {.revision = revision};
+
+	if (!tagged)
+		return diag_fail(why, -ENOENT, "the journal has no revision %" PRIu64, revision);
+	if (!is_tag(name))
+		return diag_fail(why, -EINVAL,
+				 "'%s' is not a tag: letters, digits, '.', '_' and '-', "
+				 "not a number, up to %d bytes",
+				 name, NAME_TEXT - 1);
+	entry.parent = tagged->parent;
+	return append_new(journal, "tag", &entry, "tag", json_string(name), why);
+}
+
+uint64_t journal_find(const struct journal *journal, const char *revision_or_tag)
+{
+	uint64_t revision;
+
+	if (!*revision_or_tag)
+		return 0;
+	if (!revision_or_tag[strspn(revision_or_tag, "0123456789")]) {
+		errno = 0;
+		revision = strtoull(revision_or_tag, NULL, 10);
+		return errno == 0 && find_entry(journal, revision) ? revision : 0;
+	}
+	for (size_t i = journal->n_entries; i > 0; i--) {
+		if (strcmp(journal->entries[i - 1].tag, revision_or_tag) == 0)
+			return journal->entries[i - 1].revision;
+	}
+	return 0;
+}

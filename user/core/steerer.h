@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One steerer: what is pinned in the kernel, the journal on disk, and the lock between writers.
+ *
+ * A command opens it for reading or writing, asks for the live policy, changes a copy with the
+ * pure functions of policy.h, and commits the copy. Writers hold the lock (flock on the pin
+ * directory) from open to close; readers never wait.
+ *
+ * Commit: append intent -> build banks, tables, records beside the live ones -> read back ->
+ * compare-and-swap the word -> append done. The live policy is the one pinned with the live
+ * bank; a journal that is behind it (killed in the middle, rollback on a full disk) is brought
+ * up by the next writer, who says so in the notice.
+ */
+#ifndef STEER_CORE_STEERER_H
+#define STEER_CORE_STEERER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "core/journal.h"
+#include "core/policy.h"
+
+struct steerer; /* opaque */
+
+struct steerer_place {
+	const char *instance; /* "default" */
+	const char *bpffs;    /* folder above the instance: /sys/fs/bpf/steer */
+	const char *state;    /* /var/lib/steer */
+};
+
+enum steerer_mode {
+	STEERER_READ,
+	STEERER_WRITE,	  /* takes the lock */
+	STEERER_ROLLBACK, /* takes the lock if it can within the time, goes on without */
+};
+
+/*
+ * steerer_open - open a running steerer.
+ *
+ * @timeout_ms how long a writer waits for the lock
+ * @notice     warnings (recovered, adopted, without lock, journal unusable) or ""
+ * Errors: -ENOTCONN it is not up; -EBUSY another writer holds the lock; -EPERM privileges (the
+ * sentence names the capability); -EPROTO pinned by an incompatible version; errno of the
+ * journal's files (never in mode STEERER_ROLLBACK).
+ */
+int steerer_open(const struct steerer_place *place, enum steerer_mode mode, int timeout_ms,
+		 struct steerer **ret_steerer, struct diag *notice, struct diag *why);
+void steerer_close(struct steerer *steerer);
+
+/* Live policy; its revision is the one in force. Owned by the steerer. */
+const struct policy *steerer_policy(const struct steerer *steerer);
+/* NULL when the journal could not be opened (mode STEERER_ROLLBACK or no state directory). */
+struct journal *steerer_journal(const struct steerer *steerer);
+const uint64_t *steerer_hash_key(const struct steerer *steerer);
+uint64_t steerer_generation(const struct steerer *steerer);
+/* Hexadecimal digest of the live tables: equal on every host with the same policy. */
+uint64_t steerer_digest(const struct steerer *steerer);
+
+struct commit_note {
+	const char *command; /* as the operator typed it, for the journal */
+	const char *reason;  /* may be NULL */
+};
+
+/*
+ * steerer_commit - make @next the live policy, all services in one swap.
+ *
+ * @next gets revision = live revision + 1; services that differ get it as well, and the release
+ * memory (before) is kept by the functions of policy.h. Next hops of new backends are resolved.
+ * Errors: -ESTALE somebody committed meanwhile (only without the lock); -EHOSTUNREACH,
+ * -ENETUNREACH next hop; -EIO read-back differs; errno of the journal; kernel errors.
+ */
+int steerer_commit(struct steerer *steerer, struct policy *next, const struct commit_note *note,
+		   struct diag *why);
+
+/*
+ * steerer_rollback - select the prepared bank: the base of the current release.
+ *
+ * Needs neither lock, journal nor configuration. @ret_changed false: already there. Afterwards
+ * the journal is told and the way back of the new bank is prepared, as far as that is possible;
+ * what was not is in @notice.
+ */
+int steerer_rollback(struct steerer *steerer, bool step, const struct commit_note *note,
+		     bool *ret_changed, struct diag *notice, struct diag *why);
+
+/*
+ * Policy that steerer_rollback() would make live (a copy for the caller): for --dry-run and for
+ * printing what moves. @ret_changed false when it is the live one.
+ */
+int steerer_rollback_policy(struct steerer *steerer, bool step, struct policy *ret_policy,
+			    bool *ret_changed, struct diag *why);
+
+/*
+ * steerer_up - load, install, attach; adopt what is already there.
+ *
+ * @config  policy read from the configuration file; used whole on the first start, afterwards
+ *          only its interfaces count and the journal decides the rest (steerer_apply takes the
+ *          changes over).
+ * @ret_was_up  it ran already (interfaces were compared, the program upgraded if it differs)
+ */
+int steerer_up(const struct steerer_place *place, const struct policy *config,
+	       const struct commit_note *note, bool *ret_was_up, struct diag *notice,
+	       struct diag *why);
+
+/* Detach and unpin. State on disk is kept. Errors: -ENOTCONN. */
+int steerer_down(const struct steerer_place *place, int timeout_ms, struct diag *why);
+
+/*
+ * Merge the inventory of @config into the live policy: shares, weights set by hand, states and
+ * ids stay. @ret_next is the result. Errors: -EBUSY a removed pool owns slots (named).
+ */
+int steerer_merge(const struct policy *live, const struct policy *config, struct policy *ret_next,
+		  struct diag *why);
+
+struct counter {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t connections;
+};
+
+/* Sums over all CPUs. */
+int steerer_count_verdict(const struct steerer *steerer, uint32_t verdict, struct counter *ret);
+int steerer_count_backend(const struct steerer *steerer, uint32_t id, struct counter *ret);
+
+/*
+ * Compare kernel and intention: word, bank, tables, records, frontends, links, journal head.
+ * @ret_findings lines separated by '\n', "" when equal. Returns 0 also with findings.
+ */
+int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, struct diag *why);
+
+/* Attached interfaces: "eth0 native" lines, for status. */
+int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, struct diag *why);
+
+#endif

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Looking only: counters, digest, verify.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/own.h"
+#include "base/siphash.h"
+#include "core/frontends.h"
+#include "core/steerer_private.h"
+#include "core/table.h"
+
+static int sum_counter(int fd, uint32_t index, struct counter *ret)
+{
+	int cpus = libbpf_num_possible_cpus();
+	auto_free struct steer_counter *each = NULL;
+	struct counter sum = {0};
+	int error;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc((size_t)cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	error = bpf_map_lookup_elem(fd, &index, each);
+	for (int cpu = 0; cpu < cpus && !error; cpu++) {
+		sum.packets += each[cpu].packets;
+		sum.bytes += each[cpu].bytes;
+		sum.connections += each[cpu].connections;
+	}
+	if (!error)
+		*ret = sum;
+	return error;
+}
+
+int steerer_count_backend(const struct steerer *steerer, uint32_t id, struct counter *ret)
+{
+	char path[256];
+	auto_close int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/counters/%u", steerer->dir, id / STEER_PAGE_RECORDS);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? fd : sum_counter(fd, id % STEER_PAGE_RECORDS, ret);
+}
+
+/* Every id that was ever given out: FORWARDED keeps counting what removed backends got. */
+static int sum_forwarded(const struct steerer *steerer, struct counter *ret)
+{
+	struct counter sum = {0};
+
+	for (uint32_t id = 1; id <= steerer->policy.last_backend_id; id++) {
+		struct counter one = {0};
+
+		if (steerer_count_backend(steerer, id, &one) < 0)
+			continue;
+		sum.packets += one.packets;
+		sum.bytes += one.bytes;
+		sum.connections += one.connections;
+	}
+	*ret = sum;
+	return 0;
+}
+
+int steerer_count_verdict(const struct steerer *steerer, uint32_t verdict, struct counter *ret)
+{
+	if (verdict == STEER_VERDICT_FORWARDED)
+		return sum_forwarded(steerer, ret);
+	return sum_counter(steerer->dp.verdict_fd, verdict, ret);
+}
+
+uint64_t steerer_digest(const struct steerer *steerer)
+{
+	static const uint64_t fixed[2] = {0x7374656572ULL, STEER_ABI};
+	auto_free struct steer_table *table = calloc(1, sizeof(*table));
+	uint64_t digest = 0;
+
+	for (size_t i = 0; table && i < steerer->policy.n_services; i++) {
+		if (table_compile(&steerer->policy.services[i], table) < 0)
+			return 0;
+		digest = digest * 31 + siphash13(fixed, table, sizeof(*table));
+	}
+	return digest;
+}
+
+static void find(struct diag *findings, const char *format, ...)
+{
+	size_t used = strlen(findings->text);
+	va_list args;
+
+	if (used && used + 1 < sizeof(findings->text)) {
+		findings->text[used++] = '\n';
+		findings->text[used] = '\0';
+	}
+	va_start(args, format);
+	(void)vsnprintf(findings->text + used, sizeof(findings->text) - used, format, args);
+	va_end(args);
+}
+
+static int verify_table(const struct steerer *steerer, size_t service, struct diag *findings)
+{
+	auto_free struct steer_table *intended = calloc(1, sizeof(*intended));
+	auto_free void *resident = NULL;
+	size_t size, differ = 0;
+
+	if (!intended || table_compile(&steerer->policy.services[service], intended) < 0)
+		return -ENOMEM;
+	if (object_read(&steerer->dp, OBJECT_TABLE, steerer->bank->service[service].now, &resident,
+			&size, NULL) < 0 ||
+	    size != sizeof(*intended)) {
+		find(findings, "service '%s': its table is missing",
+		     steerer->policy.services[service].name);
+		return 0;
+	}
+	for (size_t slot = 0; slot < STEER_SLOTS; slot++)
+		differ +=
+			((struct steer_table *)resident)->backend[slot] != intended->backend[slot];
+	if (differ)
+		find(findings, "service '%s': %zu of %u slots differ from the policy",
+		     steerer->policy.services[service].name, differ, STEER_SLOTS);
+	return 0;
+}
+
+static int verify_frontends(const struct steerer *steerer, struct diag *findings)
+{
+	auto_free struct steer_frontends *intended = calloc(1, sizeof(*intended));
+	auto_free void *resident = NULL;
+	size_t size;
+	int error;
+
+	if (!intended)
+		return -ENOMEM;
+	error = frontends_build(&steerer->policy, intended, findings);
+	if (error)
+		return error;
+	if (object_read(&steerer->dp, OBJECT_FRONTENDS, steerer->bank->frontends, &resident, &size,
+			NULL) < 0 ||
+	    size != sizeof(*intended) || memcmp(resident, intended, size) != 0)
+		find(findings, "the frontends in the kernel differ from the policy");
+	return 0;
+}
+
+static void verify_links(const struct steerer *steerer, struct diag *findings)
+{
+	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
+		const char *name = steerer->policy.interfaces[i].name;
+		struct bpf_link_info info = {0};
+		uint32_t bytes = sizeof(info);
+		char path[256];
+		auto_close int fd = -1;
+
+		(void)snprintf(path, sizeof(path), "%s/links/%s", steerer->dir, name);
+		fd = bpf_obj_get(path);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
+		    info.xdp.ifindex == 0)
+			find(findings, "interface %s: the program is not attached", name);
+	}
+}
+
+int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, struct diag *why)
+{
+	int error = 0;
+
+	ret_findings->text[0] = '\0';
+	for (size_t i = 0; i < steerer->policy.n_services && !error; i++)
+		error = verify_table(steerer, i, ret_findings);
+	if (!error)
+		error = verify_frontends(steerer, ret_findings);
+	if (error)
+		return diag_fail(why, error, "cannot verify: %s", strerror(-error));
+	verify_links(steerer, ret_findings);
+	if (steerer->journal && journal_head(steerer->journal) != steerer->policy.revision)
+		find(ret_findings, "the kernel holds revision %lu, the journal ends at %lu",
+		     (unsigned long)steerer->policy.revision,
+		     (unsigned long)journal_head(steerer->journal));
+	return 0;
+}
+
+int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, struct diag *why)
+{
+	(void)why;
+	ret_lines->text[0] = '\0';
+	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
+		LIBBPF_OPTS(bpf_xdp_query_opts, query);
+		const char *name = steerer->policy.interfaces[i].name;
+		struct bpf_link_info info = {0};
+		uint32_t bytes = sizeof(info);
+		char path[256];
+		auto_close int fd = -1;
+
+		(void)snprintf(path, sizeof(path), "%s/links/%s", steerer->dir, name);
+		fd = bpf_obj_get(path);
+		if (fd >= 0)
+			(void)bpf_obj_get_info_by_fd(fd, &info, &bytes);
+		if (info.xdp.ifindex && bpf_xdp_query((int)info.xdp.ifindex, 0, &query) == 0)
+			find(ret_lines, "%s %s", name,
+			     query.attach_mode == 2 ? "generic" : "native");
+		else
+			find(ret_lines, "%s detached", name);
+	}
+	return 0;
+}
