@@ -97,12 +97,17 @@ STEER_INLINE __u32 steer_slot6(const __u64 key[2], __be64 high, __be64 low, int 
 	return (__u32)steer_sip_end(&s) & (STEER_SLOTS - 1);
 }
 
-/* Mix a 128-bit key; the seed is chosen at commit so that steer_cell() has no collision. */
+/*
+ * Mix a 128-bit key; the seed is chosen at commit so that steer_cell() has no collision. Hosts of
+ * one network differ in the top bits of @low, which a product alone never carries down; and a sum
+ * instead of XOR keeps two keys from meeting under every seed.
+ */
 STEER_INLINE __u64 steer_mix(__u64 seed, __u64 high, __u64 low)
 {
 	__u64 x = (high ^ seed) * 0x9e3779b97f4a7c15ULL;
 
-	x = (x ^ x >> 32 ^ low) * 0xd6e8feb86659fd93ULL;
+	x = (x ^ x >> 32) + (low ^ seed);
+	x = (x ^ x >> 29) * 0xd6e8feb86659fd93ULL;
 	return x ^ x >> 32;
 }
 

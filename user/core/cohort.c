@@ -5,29 +5,7 @@
  */
 #include "core/cohort.h"
 
-#include <string.h>
-
 #include "steer/hash.h"
-
-uint64_t cohort_hash(const uint64_t key[2], const void *bytes, size_t size)
-{
-	const __u64 words[2] = {key[0], key[1]};
-	const uint8_t *next = bytes;
-	size_t left = size;
-	struct steer_sip sip;
-	__u64 block;
-
-	steer_sip_begin(&sip, words);
-	for (; left >= sizeof(block); left -= sizeof(block), next += sizeof(block)) {
-		memcpy(&block, next, sizeof(block));
-		steer_sip_block(&sip, STEER_LE64(block));
-	}
-	block = 0;
-	if (left)
-		memcpy(&block, next, left);
-	steer_sip_block(&sip, (__u64)size << 56 | STEER_LE64(block));
-	return steer_sip_end(&sip);
-}
 
 void cohort_ranks(uint64_t seed, uint16_t ret_rank[static STEER_SLOTS])
 {

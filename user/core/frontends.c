@@ -160,14 +160,10 @@ static int fail_twice(const struct policy *policy, const struct entry *a, const 
 {
 	char text[ADDRESS_TEXT];
 
-	if (!inet_ntop(address_is_ipv4(&a->frontend->address) ? AF_INET : AF_INET6,
-		       address_is_ipv4(&a->frontend->address) ? a->frontend->address.bytes + 12
-							      : a->frontend->address.bytes,
-		       text, sizeof(text)))
-		text[0] = '\0';
 	return diag_fail(why, -EEXIST,
-			 "frontend %s port %u %s belongs to service '%s' and to service '%s'", text,
-			 a->frontend->port, a->frontend->protocol == IPPROTO_TCP ? "tcp" : "udp",
+			 "frontend %s port %u %s belongs to service '%s' and to service '%s'",
+			 address_format(&a->frontend->address, text), a->frontend->port,
+			 a->frontend->protocol == IPPROTO_TCP ? "tcp" : "udp",
 			 policy->services[a->service].name, policy->services[b->service].name);
 }
 

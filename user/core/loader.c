@@ -149,7 +149,7 @@ int loader_load(const char *dir, const struct steer_facts *facts, struct diag *w
 				length > 800 ? log + length - 800 : log);
 	} else {
 		(void)snprintf(path, sizeof(path), "%s/program", dir);
-		(void)snprintf(fresh, sizeof(fresh), "%s/program.new", dir);
+		(void)snprintf(fresh, sizeof(fresh), "%s/program_new", dir);
 		(void)unlink(fresh);
 		error = bpf_obj_pin(bpf_program__fd(skel->progs.steer), fresh);
 		if (!error && rename(fresh, path) < 0) {
@@ -176,9 +176,15 @@ static int open_program(const char *dir, int *ret_fd, struct diag *why)
 	return 0;
 }
 
-static void link_path(const char *dir, const char *interface, char path[static PIN_PATH])
+/* A BPF file system takes no dots, VLAN interfaces have them. */
+void loader_link_path(const char *dir, const char *interface, char path[static LINK_PATH])
 {
-	(void)snprintf(path, PIN_PATH, "%s/links/%s", dir, interface);
+	size_t start = strlen(dir) + strlen("/links/");
+
+	(void)snprintf(path, LINK_PATH, "%s/links/%s", dir, interface);
+	for (char *at = path + start; *at; at++)
+		if (*at == '.')
+			*at = '+';
 }
 
 static const char *foreign_program(int ifindex, char *buffer, size_t size)
@@ -234,7 +240,7 @@ static int attach_new(const char *dir, int program, const struct interface *inte
 	if (link < 0)
 		return diag_fail(why, link, "cannot attach to interface %s: %s", interface->name,
 				 strerror(-link));
-	link_path(dir, interface->name, path);
+	loader_link_path(dir, interface->name, path);
 	error = bpf_obj_pin(link, path);
 	return error ? diag_fail(why, error, "cannot pin %s: %s", path, strerror(-error)) : 0;
 }
@@ -255,7 +261,7 @@ int loader_attach(const char *dir, const struct interface *interface, struct dia
 	error = open_program(dir, &program, why);
 	if (error)
 		return error;
-	link_path(dir, interface->name, path);
+	loader_link_path(dir, interface->name, path);
 	link = bpf_obj_get(path);
 	if (link >= 0) {
 		error = bpf_link_update(link, program, NULL);
@@ -272,7 +278,7 @@ int loader_detach(const char *dir, const char *interface, struct diag *why)
 	char path[PIN_PATH];
 	int link;
 
-	link_path(dir, interface, path);
+	loader_link_path(dir, interface, path);
 	link = bpf_obj_get(path);
 	if (link >= 0) {
 		(void)bpf_link_detach(link);

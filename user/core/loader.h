@@ -31,6 +31,10 @@ int loader_load(const char *dir, const struct steer_facts *facts, struct diag *w
  */
 int loader_attach(const char *dir, const struct interface *interface, struct diag *notice,
 		  struct diag *why);
+/* Pin of an interface's link. */
+#define LINK_PATH 256
+void loader_link_path(const char *dir, const char *interface, char path[static LINK_PATH]);
+
 int loader_detach(const char *dir, const char *interface, struct diag *why);
 
 #endif

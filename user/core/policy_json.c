@@ -369,7 +369,7 @@ static int read_shares(const struct place *from, const char *field, struct share
 	if ((error = enter(from, field, -1, json_object_get(from->json, field), 4, &place)) ||
 	    (error = read_number(&place, "revision", 0, INT64_MAX, &shares->revision)) ||
 	    (error = read_seed(&place, "seed", &shares->seed)) ||
-	    (error = read_name(&place, "active", shares->revision == 0, shares->active)) ||
+	    (error = read_name(&place, "active", true, shares->active)) ||
 	    (error = READ_ARRAY(&place, "pools", STEER_BACKENDS, shares->pools, shares->n_pools,
 				&array)))
 		return error;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "core/cohort.h"
+#include "base/siphash.h"
 #include "core/table.h"
 #include "steer/hash.h"
 
@@ -106,7 +106,7 @@ static size_t begin_turns(const struct pool *pool, struct turn *turns)
 
 		if (!backend->weight)
 			continue;
-		hash = cohort_hash(fill_key, backend->name, strlen(backend->name));
+		hash = siphash13(fill_key, backend->name, strlen(backend->name));
 		turns[n++] = (struct turn){
 			.backend = backend,
 			.weight = backend->weight,

@@ -6,13 +6,12 @@
  * which is taken over at the end and cannot fail, so that an error leaves the service as it was.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
 #include "base/own.h"
-#include "core/cohort.h"
+#include "base/siphash.h"
 #include "core/policy.h"
 
 #define PERCENT(slots) ((double)(slots)*100.0 / STEER_SLOTS)
@@ -288,7 +287,7 @@ static uint64_t draw_seed(const struct service *service, const struct pool *pool
 	memcpy(text, service->name, strnlen(service->name, NAME_TEXT - 1));
 	memcpy(text + NAME_TEXT, pool->name, strnlen(pool->name, NAME_TEXT - 1));
 	memcpy(text + 2 * NAME_TEXT, pool->version, strnlen(pool->version, NAME_TEXT - 1));
-	return cohort_hash(key, text, sizeof(text));
+	return siphash13(key, text, sizeof(text));
 }
 
 /* Put the owners in force into before, and into base when a release begins. */

@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/siphash.h"
 #include "core/frontends.h"
+#include "core/loader.h"
 #include "core/steerer_private.h"
 #include "core/table.h"
 
@@ -152,10 +153,10 @@ static void verify_links(const struct steerer *steerer, struct diag *findings)
 		const char *name = steerer->policy.interfaces[i].name;
 		struct bpf_link_info info = {0};
 		uint32_t bytes = sizeof(info);
-		char path[256];
+		char path[LINK_PATH];
 		auto_close int fd = -1;
 
-		(void)snprintf(path, sizeof(path), "%s/links/%s", steerer->dir, name);
+		loader_link_path(steerer->dir, name, path);
 		fd = bpf_obj_get(path);
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
 		    info.xdp.ifindex == 0)
@@ -191,10 +192,10 @@ int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, st
 		const char *name = steerer->policy.interfaces[i].name;
 		struct bpf_link_info info = {0};
 		uint32_t bytes = sizeof(info);
-		char path[256];
+		char path[LINK_PATH];
 		auto_close int fd = -1;
 
-		(void)snprintf(path, sizeof(path), "%s/links/%s", steerer->dir, name);
+		loader_link_path(steerer->dir, name, path);
 		fd = bpf_obj_get(path);
 		if (fd >= 0)
 			(void)bpf_obj_get_info_by_fd(fd, &info, &bytes);
