@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* up, down, apply, check: the commands that begin and end a steerer or read its configuration. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "core/config.h"
+#include "core/policy_json.h"
+#include "ctl/commands.h"
+
+static size_t count_backends(const struct policy *policy)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->n_services; i++)
+		for (size_t p = 0; p < policy->services[i].n_pools; p++)
+			count += policy->services[i].pools[p].n_backends;
+	return count;
+}
+
+static void say_inventory(struct run *run, const char *prefix, const struct policy *policy)
+{
+	size_t backends = count_backends(policy);
+
+	diag_add(&run->line, "%s: %zu service%s, %zu backend%s", prefix, policy->n_services,
+		 policy->n_services == 1 ? "" : "s", backends, backends == 1 ? "" : "s");
+}
+
+int cmd_check(struct run *run)
+{
+	auto_policy struct policy config = {0};
+	int result = config_read(run->options.config, &config, &run->why);
+
+	if (result)
+		return result;
+	say_inventory(run, run->options.config, &config);
+	return 0;
+}
+
+/* Tell which revision runs after "up". */
+static void read_revision(struct run *run)
+{
+	auto_steerer struct steerer *steerer = NULL;
+	const struct options *o = &run->options;
+	struct diag ignored = {0};
+
+	if (steerer_open(&o->place, STEERER_READ, 0, &steerer, &ignored, NULL)) {
+		steerer = NULL;
+		return;
+	}
+	run->after = steerer_policy(steerer)->revision;
+	diag_add(&run->line, " (revision %" PRIu64 ")", run->after);
+}
+
+int cmd_up(struct run *run)
+{
+	const struct commit_note note = {run->typed, run->options.reason};
+	auto_policy struct policy config = {0};
+	struct diag notice = {0};
+	bool was_up = false;
+	int result = config_read(run->options.config, &config, &run->why);
+
+	if (result)
+		return result;
+	if (run->options.dry_run) {
+		say_inventory(run, "up", &config);
+		return run_would_change(run);
+	}
+	result = steerer_up(&run->options.place, &config, &note, &was_up, &notice, &run->why);
+	if (result)
+		return result;
+	run_warn(run, notice.text);
+	if (was_up)
+		diag_add(&run->line, "it was up already");
+	else
+		say_inventory(run, "up", &config);
+	(void)json_object_set_new(run->json, "was_up", json_boolean(was_up));
+	read_revision(run);
+	if (!was_up)
+		diag_add(&run->undo, "steerctl down");
+	return 0;
+}
+
+static bool agrees(const struct run *run)
+{
+	char answer[16];
+
+	if (run->options.yes || !isatty(STDIN_FILENO))
+		return true;
+	fprintf(stderr, "stop steering (instance %s)? [y/N] ", run->options.place.instance);
+	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int cmd_down(struct run *run)
+{
+	const struct options *o = &run->options;
+	int result;
+
+	if (o->dry_run || o->has_if_revision) {
+		auto_steerer struct steerer *steerer = NULL;
+
+		result = run_open(run, STEERER_READ, &steerer);
+		if (result)
+			return result;
+	}
+	diag_add(&run->line, "down: nothing is steered, the state is kept");
+	if (o->dry_run)
+		return run_would_change(run);
+	if (!agrees(run))
+		return diag_fail(&run->why, STATUS_FAILED, "not agreed to; nothing was changed");
+	result = steerer_down(&o->place, o->timeout_ms, &run->why);
+	if (result == -ENOTCONN)
+		return diag_fail(&run->line, 0, "it is not up");
+	diag_add(&run->undo, "steerctl up");
+	return result;
+}
+
+static int policies_equal(const struct policy *a, const struct policy *b, bool *ret_equal)
+{
+	json_t *left = policy_to_json(a);
+	json_t *right = policy_to_json(b);
+	int result = left && right ? 0 : -ENOMEM;
+
+	if (!result)
+		*ret_equal = json_equal(left, right);
+	json_decref(left);
+	json_decref(right);
+	return result;
+}
+
+int cmd_apply(struct run *run)
+{
+	auto_steerer struct steerer *steerer = NULL;
+	auto_policy struct policy config = {0};
+	auto_policy struct policy next = {0};
+	const struct policy *live;
+	bool is_equal = false;
+	int result = config_read(run->options.config, &config, &run->why);
+
+	if (!result)
+		result = run_open(run, STEERER_WRITE, &steerer);
+	if (result)
+		return result;
+	live = steerer_policy(steerer);
+	result = steerer_merge(live, &config, &next, &run->why);
+	if (result == -EBUSY)
+		return STATUS_RAIL; /* a pool that owns slots is no longer there */
+	if (!result)
+		result = policies_equal(live, &next, &is_equal);
+	if (result)
+		return result;
+	if (is_equal)
+		return diag_fail(&run->line, 0, "nothing to apply: %.1024s is in force",
+				 run->options.config);
+	say_inventory(run, "applied", &next);
+	return run_commit(run, steerer, &next);
+}

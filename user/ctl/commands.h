@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The command table of steerctl and what every command is given: one struct run.
+ *
+ * A command fills the run (line, undo, changes, extra JSON keys) and returns 0, -errno or an
+ * exit code above 0; output.c turns that into words, JSON and the exit status.
+ */
+#ifndef STEER_CTL_COMMANDS_H
+#define STEER_CTL_COMMANDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "core/steerer.h"
+
+enum exit_status {
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+	STATUS_WOULD_CHANGE = 3, /* --dry-run */
+	STATUS_UNKNOWN_NAME = 4,
+	STATUS_OTHER_REVISION = 5, /* --if-rev */
+	STATUS_LOCKED = 6,
+	STATUS_RAIL = 7,
+	STATUS_TIMED_OUT = 9,
+	STATUS_MEANWHILE = 10,
+	STATUS_KERNEL_REFUSED = 12,
+	STATUS_PERMISSION = 13,
+};
+
+struct options {
+	const char *config;
+	const char *service; /* NULL: not given */
+	const char *reason;
+	const char *override;
+	const char *to;
+	struct steerer_place place;
+	uint64_t if_revision;
+	int timeout_ms;
+	bool has_if_revision;
+	bool all;
+	bool json;
+	bool dry_run;
+	bool yes;
+	bool quiet;
+	bool no_color;
+	bool step;
+	bool names;
+	bool help;
+	bool version;
+};
+
+struct run {
+	struct options options;
+	const struct command *command; /* NULL until known */
+	char **arguments;	       /* after the command's name */
+	int n_arguments;
+	char typed[256]; /* for the journal */
+
+	json_t *json;	  /* keys of this command alone */
+	json_t *changes;  /* array */
+	json_t *warnings; /* array of sentences */
+	char service[NAME_TEXT];
+	uint64_t before; /* revisions; 0 = none */
+	uint64_t after;
+	uint64_t forward; /* slots moved */
+	uint64_t back;
+	uint64_t within;  /* between backends of one pool */
+	struct diag line; /* the factual line, or a whole text */
+	struct diag more; /* lines after it, "" = none */
+	struct diag undo; /* command that takes it back, "" = none */
+	struct diag why;
+};
+
+enum command_needs {
+	NEEDS_NOTHING,
+	NEEDS_CONFIG, /* the configuration file */
+	NEEDS_READ,   /* a running steerer */
+	NEEDS_WRITE,  /* and the lock */
+};
+
+struct command {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	enum command_needs needs;
+	int min_arguments;
+	int max_arguments; /* -1 = any number */
+	int (*run)(struct run *run);
+	const char *details; /* for "help COMMAND"; NULL = none */
+};
+
+extern const struct command commands[];
+const struct command *command_find(const char *name);
+
+int cmd_up(struct run *run);
+int cmd_down(struct run *run);
+int cmd_apply(struct run *run);
+int cmd_check(struct run *run);
+int cmd_status(struct run *run);
+int cmd_set(struct run *run);
+int cmd_get(struct run *run);
+int cmd_switch(struct run *run);
+int cmd_rollback(struct run *run);
+int cmd_weight(struct run *run);
+int cmd_explain(struct run *run);
+int cmd_verify(struct run *run);
+int cmd_history(struct run *run);
+int cmd_diff(struct run *run);
+int cmd_tag(struct run *run);
+int cmd_stats(struct run *run);
+int cmd_help(struct run *run);
+
+/* output.c: words, JSON and exit status. */
+int run_finish(struct run *run, int result);
+void run_warn(struct run *run, const char *text);
+/* Is plain text wanted on stdout now (no --json, no -q)? */
+bool run_prints(const struct run *run);
+/* Append to the text of @diag. */
+void diag_add(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* target.c: what a command is about. */
+
+/* Open for a writer (for a reader with --dry-run), check --if-rev, set run->before and after. */
+int run_open(struct run *run, enum steerer_mode mode, struct steerer **ret_steerer);
+void steerer_done(struct steerer **steerer);
+#define auto_steerer __attribute__((cleanup(steerer_done)))
+#define auto_policy  __attribute__((cleanup(policy_free)))
+
+/*
+ * Services that a command about @pools means: -s, --all, or the only one that has them all.
+ * @ret_chosen has one flag for each service of @policy.
+ * Errors: STATUS_UNKNOWN_NAME, STATUS_USAGE.
+ */
+int run_choose(struct run *run, const struct policy *policy, const char *const *pools,
+	       size_t n_pools, bool *ret_chosen);
+/* The service of -s; NULL service and 0 when -s is not given. Errors: STATUS_UNKNOWN_NAME. */
+int run_service(struct run *run, const struct policy *policy, struct service **ret_service);
+/* Is service number @i meant by -s, or is no -s given? */
+bool run_means(const struct run *run, const struct service *service);
+
+/* Rails, then --dry-run or commit. run->line and undo speak only if something was done. */
+int run_commit(struct run *run, struct steerer *steerer, struct policy *next);
+/* Add up what moves and list the pools whose share changes. */
+int run_count(struct run *run, const struct policy *before, const struct policy *after);
+/* Turn run->line into the answer of --dry-run. */
+int run_would_change(struct run *run);
+/* Refuse a pool that gets clients and has no eligible backend. */
+int run_rails(struct run *run, const struct policy *before, const struct policy *after);
+
+/* suggest.c: nearest of the names offered, "" when none is near. */
+struct suggestion {
+	const char *wanted;
+	const char *nearest;
+	unsigned int distance;
+};
+void suggest_offer(struct suggestion *suggestion, const char *name);
+/* " (did you mean 'x'?)" or "" */
+const char *suggest_text(const struct suggestion *suggestion, char buffer[static 96]);
+
+#endif
