@@ -81,6 +81,22 @@ pool_count() {
 	steer verify
 }
 
+@test "status --json names what is wanted, and the service carries its revision" {
+	steer set canary 5%
+	run -0 steer --json status
+	jq -e '.services[0] | .revision > 1 and .active == "blue" and
+		(.pools[] | select(.name == "canary") | .share_slots == 3277)' <<<"$output"
+}
+
+@test "two commits at once are both in the history, none is lost" {
+	before=$(steer --json history | jq '.revisions | length')
+	steer set canary 10% &
+	steer set canary 11%
+	wait $!
+	[[ $(steer --json history | jq '.revisions | length') == $((before + 2)) ]]
+	steer verify
+}
+
 @test "a bare number is refused with the percentage that was meant" {
 	run -2 steer set canary 5
 	[[ $output == *"5%"* ]]

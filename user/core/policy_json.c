@@ -155,6 +155,16 @@ json_t *policy_to_json(const struct policy *policy)
 				       sizeof(*policy->services), service_to_json));
 }
 
+int service_equal(const struct service *a, const struct service *b)
+{
+	json_t *one = service_to_json(a), *other = service_to_json(b);
+	int equal = one && other ? json_equal(one, other) : -ENOMEM;
+
+	json_decref(one);
+	json_decref(other);
+	return equal;
+}
+
 /* ---- JSON -> policy -------------------------------------------------------------------------- */
 
 /* An object being read and the way to it. */

@@ -16,4 +16,7 @@ json_t *policy_to_json(const struct policy *policy);
 /* Errors: -EINVAL not a policy (says where). */
 int policy_from_json(const json_t *json, struct policy *ret_policy, struct diag *why);
 
+/* Do two services have the same JSON? 1, 0, or -ENOMEM. */
+int service_equal(const struct service *a, const struct service *b);
+
 #endif

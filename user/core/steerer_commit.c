@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "core/generation.h"
+#include "core/policy_json.h"
 #include "core/steerer_private.h"
 
 static struct journal_entry entry_of(const struct commit_note *note, uint64_t revision)
@@ -37,6 +38,25 @@ static int swap_and_record(struct steerer *steerer, uint32_t bank, uint64_t revi
 	return error ? error : load_live(steerer, why);
 }
 
+/* A service that differs from the live one carries the new revision. */
+static int stamp_services(const struct policy *live, struct policy *next)
+{
+	for (size_t i = 0; i < next->n_services; i++) {
+		struct service *service = &next->services[i];
+		const struct service *was = policy_service(live, service->name);
+		int same;
+
+		if (was)
+			service->revision = was->revision;
+		same = was ? service_equal(was, service) : 0;
+		if (same < 0)
+			return same;
+		if (!same)
+			service->revision = next->revision;
+	}
+	return 0;
+}
+
 int steerer_commit(struct steerer *steerer, struct policy *next, const struct commit_note *note,
 		   struct diag *why)
 {
@@ -45,6 +65,9 @@ int steerer_commit(struct steerer *steerer, struct policy *next, const struct co
 	int error;
 
 	next->revision = entry.revision;
+	error = stamp_services(&steerer->policy, next);
+	if (error)
+		return diag_fail(why, error, "out of memory comparing the policies");
 	error = journal_intent(steerer->journal, &entry, next, why);
 	if (error)
 		return error;
