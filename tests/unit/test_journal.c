@@ -314,6 +314,34 @@ static void a_revision_of_the_kernel_can_be_adopted(void **state)
 	journal_close(journal);
 }
 
+static void a_lock_survives_closing_and_ends_with_its_time_or_unlock(void **state)
+{
+	const struct journal_entry entry = {
+		.revision = 1, .command = "lock", .reason = "release freeze", .login = "anna"};
+	const struct journal_lock *lock;
+	struct journal *journal;
+
+	(void)state;
+	write_journal(1);
+	journal = open_journal(true);
+	assert_null(journal_lock(journal, 0));
+	assert_int_equal(journal_set_lock(journal, &entry, 1000, &why), 0);
+	journal_close(journal);
+
+	journal = open_journal(true);
+	lock = journal_lock(journal, 999);
+	assert_non_null(lock);
+	assert_string_equal(lock->reason, "release freeze");
+	assert_true(lock->login[0]); /* who logged in, else who is named by sudo */
+	assert_null(journal_lock(journal, 1000));
+	assert_int_equal(journal_set_lock(journal, &entry, 0, &why), 0);
+	assert_non_null(journal_lock(journal, INT64_MAX));
+	assert_int_equal(journal_unlock(journal, &entry, &why), 0);
+	assert_null(journal_lock(journal, 0));
+	assert_int_equal(journal_head(journal), 1);
+	journal_close(journal);
+}
+
 #define JOURNAL_TEST(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
 int main(void)
@@ -327,6 +355,7 @@ int main(void)
 		JOURNAL_TEST(a_tag_names_one_revision),
 		JOURNAL_TEST(an_intent_stays_pending_until_it_ends),
 		JOURNAL_TEST(a_revision_of_the_kernel_can_be_adopted),
+		JOURNAL_TEST(a_lock_survives_closing_and_ends_with_its_time_or_unlock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

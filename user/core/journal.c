@@ -56,89 +56,6 @@ int journal_reserve(struct journal *journal)
 	return 0;
 }
 
-static struct journal_entry *find_entry(const struct journal *journal, uint64_t revision)
-{
-	for (size_t i = journal->n_entries; i > 0; i--) {
-		if (journal->entries[i - 1].revision == revision)
-			return &journal->entries[i - 1];
-	}
-	return NULL;
-}
-
-static void copy_text(const json_t *line, const char *field, char *ret_text, size_t size)
-{
-	const char *text = json_string_value(json_object_get(line, field));
-
-	(void)snprintf(ret_text, size, "%s", text ? text : "");
-}
-
-static void entry_from_line(const json_t *line, struct journal_entry *ret_entry)
-{
-	memset(ret_entry, 0, sizeof(*ret_entry));
-	ret_entry->revision = (uint64_t)json_integer_value(json_object_get(line, "revision"));
-	ret_entry->parent = (uint64_t)json_integer_value(json_object_get(line, "parent"));
-	ret_entry->time = json_integer_value(json_object_get(line, "time"));
-	ret_entry->uid = (uint32_t)json_integer_value(json_object_get(line, "uid"));
-	copy_text(line, "login", ret_entry->login, sizeof(ret_entry->login));
-	copy_text(line, "command", ret_entry->command, sizeof(ret_entry->command));
-	copy_text(line, "reason", ret_entry->reason, sizeof(ret_entry->reason));
-}
-
-static void add_entry(struct journal *journal, const struct journal_entry *entry,
-		      const struct journal_line *where)
-{
-	journal->entries[journal->n_entries] = *entry;
-	journal->lines[journal->n_entries++] = *where;
-	if (journal->pending.revision <= entry->revision)
-		journal->pending.revision = 0; /* adopting a later one settles it too */
-}
-
-/* A tag names one revision: the newest line that gives it wins. */
-static void set_tag(struct journal *journal, struct journal_entry *entry, const json_t *line)
-{
-	copy_text(line, "tag", entry->tag, sizeof(entry->tag));
-	for (size_t i = 0; i < journal->n_entries; i++) {
-		struct journal_entry *other = &journal->entries[i];
-
-		if (other != entry && strcmp(other->tag, entry->tag) == 0)
-			other->tag[0] = '\0';
-	}
-}
-
-int journal_apply(struct journal *journal, const json_t *line, size_t size)
-{
-	const char *type = json_string_value(json_object_get(line, "type"));
-	const struct journal_line where = {journal->size, size};
-	struct journal_entry entry;
-	struct journal_entry *tagged;
-
-	entry_from_line(line, &entry);
-	if (!type || !entry.revision)
-		return -EPROTO;
-	if (strcmp(type, "intent") == 0) {
-		journal->pending = entry;
-		journal->pending_line = where;
-	} else if (strcmp(type, "adopt") == 0) {
-		entry.is_adopted = true;
-		add_entry(journal, &entry, &where);
-	} else if (strcmp(type, "tag") == 0) {
-		tagged = find_entry(journal, entry.revision);
-		if (!tagged)
-			return -EPROTO;
-		set_tag(journal, tagged, line);
-	} else if (entry.revision != journal->pending.revision) {
-		return -EPROTO;
-	} else if (strcmp(type, "done") == 0) {
-		entry = journal->pending;
-		add_entry(journal, &entry, &journal->pending_line);
-	} else if (strcmp(type, "abort") == 0) {
-		journal->pending.revision = 0;
-	} else {
-		return -EPROTO;
-	}
-	return 0;
-}
-
 void journal_close(struct journal *journal)
 {
 	if (!journal)
@@ -174,7 +91,7 @@ const struct journal_entry *journal_entries(const struct journal *journal, size_
 /* The line of @revision, also of one that is only begun: recovery asks for it. */
 static const struct journal_line *find_line(const struct journal *journal, uint64_t revision)
 {
-	const struct journal_entry *entry = find_entry(journal, revision);
+	const struct journal_entry *entry = journal_entry_of(journal, revision);
 
 	if (entry)
 		return &journal->lines[entry - journal->entries];
@@ -240,6 +157,8 @@ static json_t *new_line(const char *type, const struct journal_entry *entry)
 	char login[NAME_TEXT];
 
 	login_name(login);
+	if (!login[0])
+		(void)snprintf(login, sizeof(login), "%s", entry->login);
 	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "type", type, "revision",
 			 (json_int_t)entry->revision, "parent", (json_int_t)entry->parent, "time",
 			 (json_int_t)time(NULL), "uid", (json_int_t)getuid(), "login",
@@ -374,7 +293,7 @@ static bool is_tag(const char *name)
 
 int journal_tag(struct journal *journal, uint64_t revision, const char *name, struct diag *why)
 {
-	const struct journal_entry *tagged = find_entry(journal, revision);
+	const struct journal_entry *tagged = journal_entry_of(journal, revision);
 	struct journal_entry entry = {.revision = revision};
 
 	if (!tagged)
@@ -397,11 +316,29 @@ uint64_t journal_find(const struct journal *journal, const char *revision_or_tag
 	if (!revision_or_tag[strspn(revision_or_tag, "0123456789")]) {
 		errno = 0;
 		revision = strtoull(revision_or_tag, NULL, 10);
-		return errno == 0 && find_entry(journal, revision) ? revision : 0;
+		return errno == 0 && journal_entry_of(journal, revision) ? revision : 0;
 	}
 	for (size_t i = journal->n_entries; i > 0; i--) {
 		if (strcmp(journal->entries[i - 1].tag, revision_or_tag) == 0)
 			return journal->entries[i - 1].revision;
 	}
 	return 0;
+}
+
+const struct journal_lock *journal_lock(const struct journal *journal, int64_t now)
+{
+	const struct journal_lock *lock = &journal->lock;
+
+	return lock->is_set && (!lock->until || now < lock->until) ? lock : NULL;
+}
+
+int journal_set_lock(struct journal *journal, const struct journal_entry *entry, int64_t until,
+		     struct diag *why)
+{
+	return append_new(journal, "lock", entry, "until", json_integer(until), why);
+}
+
+int journal_unlock(struct journal *journal, const struct journal_entry *entry, struct diag *why)
+{
+	return append_new(journal, "unlock", entry, NULL, NULL, why);
 }

@@ -2,11 +2,12 @@
 /*
  * The journal: append-only JSON lines with a hash chain under the state directory.
  *
- * Each line is one object: {"type":"intent"|"done"|"abort"|"adopt"|"tag", "revision":n,
- * "time":seconds, "uid":n, "login":text, "command":text, "reason":text, "policy":{...} (intent
- * and adopt), "tag":text (tag), "chain":"16 hex digits"}. "chain" is the SipHash-1-3, keyed with
- * the instance key, of the previous chain's 16 digits and this line's canonical JSON without
- * "chain"; the first line follows "0000000000000000".
+ * Each line is one object: {"type":"intent"|"done"|"abort"|"adopt"|"tag"|"lock"|"unlock",
+ * "revision":n, "time":seconds, "uid":n, "login":text, "command":text, "reason":text,
+ * "policy":{...} (intent and adopt), "tag":text (tag), "until":seconds (lock, 0 = no end),
+ * "chain":"16 hex digits"}. "chain" is the SipHash-1-3, keyed with the instance key, of the
+ * previous chain's 16 digits and this line's canonical JSON without "chain"; the first line
+ * follows "0000000000000000".
  *
  * A revision exists when its "done" or "adopt" line does. The first line that is torn or does
  * not chain ends the journal: journal_open() moves it and what follows to journal.damaged and
@@ -27,11 +28,21 @@ struct journal_entry {
 	uint64_t parent;
 	int64_t time; /* seconds since the epoch */
 	uint32_t uid;
-	char login[NAME_TEXT];
+	char login[NAME_TEXT]; /* who logged in or called sudo, "" = nobody is known */
 	char command[256];
 	char reason[256];
 	char tag[NAME_TEXT]; /* newest tag of this revision, "" = none */
 	bool is_adopted;
+};
+
+/* What "lock" wrote: nobody commits meanwhile, except a rollback. */
+struct journal_lock {
+	bool is_set;
+	int64_t since; /* seconds since the epoch */
+	int64_t until; /* 0 = until somebody unlocks */
+	uint32_t uid;
+	char login[NAME_TEXT];
+	char reason[256];
 };
 
 /*
@@ -65,6 +76,14 @@ int journal_abort(struct journal *journal, uint64_t revision, struct diag *why);
 int journal_adopt(struct journal *journal, const struct journal_entry *entry,
 		  const struct policy *policy, struct diag *why);
 int journal_tag(struct journal *journal, uint64_t revision, const char *name, struct diag *why);
+
+/* The lock in force at @now, NULL if there is none; owned by the journal. */
+const struct journal_lock *journal_lock(const struct journal *journal, int64_t now);
+
+/* @entry gives revision (the one in force), command and reason; @until 0 = no end. */
+int journal_set_lock(struct journal *journal, const struct journal_entry *entry, int64_t until,
+		     struct diag *why);
+int journal_unlock(struct journal *journal, const struct journal_entry *entry, struct diag *why);
 
 /* Revision of "41" or of a tag; 0 if none. */
 uint64_t journal_find(const struct journal *journal, const char *revision_or_tag);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Inside of the journal, shared by journal.c (appends, questions) and journal_read.c (opening).
+ * Inside of the journal, shared by journal.c (appends, questions), journal_apply.c (meaning) and
+ * journal_read.c (opening).
  */
 #ifndef STEER_CORE_JOURNAL_FILE_H
 #define STEER_CORE_JOURNAL_FILE_H
@@ -30,6 +31,7 @@ struct journal {
 	size_t room;
 	struct journal_entry pending; /* revision 0 = none */
 	struct journal_line pending_line;
+	struct journal_lock lock;
 };
 
 /* Chain of @line, which has no "chain" yet. Errors: -ENOMEM. */
@@ -38,6 +40,9 @@ int journal_chain(const struct journal *journal, const json_t *line,
 
 /* Make room for one more entry, so that journal_apply() cannot fail for memory. */
 int journal_reserve(struct journal *journal);
+
+/* Entry of @revision, NULL if it does not exist. */
+struct journal_entry *journal_entry_of(const struct journal *journal, uint64_t revision);
 
 /*
  * Take a line that chains, @size bytes at journal->size, into account.
