@@ -95,8 +95,8 @@ int recover_journal(struct steerer *steerer, struct diag *notice, struct diag *w
 		(void)diag_fail(notice, 0, "revision %lu was begun and not finished: undone",
 				(unsigned long)pending);
 	}
-	if (journal_head(steerer->journal) == live)
-		return 0;
+	if (journal_head(steerer->journal) >= live)
+		return 0; /* a kernel behind it is drift, see steerer_drift() */
 	if (pending == live) {
 		(void)diag_fail(notice, 0,
 				"revision %lu was live and its journal entry unfinished: finished",

@@ -129,6 +129,15 @@ int steerer_count_backend(const struct steerer *steerer, uint32_t id, struct cou
  */
 int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, struct diag *why);
 
+/*
+ * The part of it that a commit would build upon: does the kernel hold what steer made? A kernel
+ * that is ahead of the journal, or an interface that is detached, is no drift.
+ */
+int steerer_drift(const struct steerer *steerer, struct diag *ret_findings, struct diag *why);
+
+/* Is what was read at steerer_open() still live? False too when it was taken down. */
+bool steerer_is_current(const struct steerer *steerer);
+
 /* Attached interfaces: "eth0 native" lines, for status. */
 int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, struct diag *why);
 

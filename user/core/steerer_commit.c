@@ -60,10 +60,14 @@ static int stamp_services(const struct policy *live, struct policy *next)
 int steerer_commit(struct steerer *steerer, struct policy *next, const struct commit_note *note,
 		   struct diag *why)
 {
-	struct journal_entry entry = entry_of(note, steerer->policy.revision + 1);
+	uint64_t live = steerer->policy.revision;
+	uint64_t head = journal_head(steerer->journal);
+	/* A revision is never given out twice, not even when the kernel is behind the journal. */
+	struct journal_entry entry = entry_of(note, (head > live ? head : live) + 1);
 	uint32_t bank;
 	int error;
 
+	entry.parent = live;
 	next->revision = entry.revision;
 	error = stamp_services(&steerer->policy, next);
 	if (error)

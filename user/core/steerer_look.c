@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Looking only: counters, digest, verify.
+ * Looking only: counters, digest, interfaces.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 
 #include "base/own.h"
 #include "base/siphash.h"
-#include "core/frontends.h"
 #include "core/loader.h"
 #include "core/steerer_private.h"
 #include "core/table.h"
@@ -90,7 +89,7 @@ uint64_t steerer_digest(const struct steerer *steerer)
 	return digest;
 }
 
-static void find(struct diag *findings, const char *format, ...)
+void add_finding(struct diag *findings, const char *format, ...)
 {
 	size_t used = strlen(findings->text);
 	va_list args;
@@ -102,85 +101,6 @@ static void find(struct diag *findings, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(findings->text + used, sizeof(findings->text) - used, format, args);
 	va_end(args);
-}
-
-static int verify_table(const struct steerer *steerer, size_t service, struct diag *findings)
-{
-	auto_free struct steer_table *intended = calloc(1, sizeof(*intended));
-	auto_free void *resident = NULL;
-	size_t size, differ = 0;
-
-	if (!intended || table_compile(&steerer->policy.services[service], intended) < 0)
-		return -ENOMEM;
-	if (object_read(&steerer->dp, OBJECT_TABLE, steerer->bank->service[service].now, &resident,
-			&size, NULL) < 0 ||
-	    size != sizeof(*intended)) {
-		find(findings, "service '%s': its table is missing",
-		     steerer->policy.services[service].name);
-		return 0;
-	}
-	for (size_t slot = 0; slot < STEER_SLOTS; slot++)
-		differ +=
-			((struct steer_table *)resident)->backend[slot] != intended->backend[slot];
-	if (differ)
-		find(findings, "service '%s': %zu of %u slots differ from the policy",
-		     steerer->policy.services[service].name, differ, STEER_SLOTS);
-	return 0;
-}
-
-static int verify_frontends(const struct steerer *steerer, struct diag *findings)
-{
-	auto_free struct steer_frontends *intended = calloc(1, sizeof(*intended));
-	auto_free void *resident = NULL;
-	size_t size;
-	int error;
-
-	if (!intended)
-		return -ENOMEM;
-	error = frontends_build(&steerer->policy, intended, findings);
-	if (error)
-		return error;
-	if (object_read(&steerer->dp, OBJECT_FRONTENDS, steerer->bank->frontends, &resident, &size,
-			NULL) < 0 ||
-	    size != sizeof(*intended) || memcmp(resident, intended, size) != 0)
-		find(findings, "the frontends in the kernel differ from the policy");
-	return 0;
-}
-
-static void verify_links(const struct steerer *steerer, struct diag *findings)
-{
-	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
-		const char *name = steerer->policy.interfaces[i].name;
-		struct bpf_link_info info = {0};
-		uint32_t bytes = sizeof(info);
-		char path[LINK_PATH];
-		auto_close int fd = -1;
-
-		loader_link_path(steerer->dir, name, path);
-		fd = bpf_obj_get(path);
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
-		    info.xdp.ifindex == 0)
-			find(findings, "interface %s: the program is not attached", name);
-	}
-}
-
-int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, struct diag *why)
-{
-	int error = 0;
-
-	ret_findings->text[0] = '\0';
-	for (size_t i = 0; i < steerer->policy.n_services && !error; i++)
-		error = verify_table(steerer, i, ret_findings);
-	if (!error)
-		error = verify_frontends(steerer, ret_findings);
-	if (error)
-		return diag_fail(why, error, "cannot verify: %s", strerror(-error));
-	verify_links(steerer, ret_findings);
-	if (steerer->journal && journal_head(steerer->journal) != steerer->policy.revision)
-		find(ret_findings, "the kernel holds revision %lu, the journal ends at %lu",
-		     (unsigned long)steerer->policy.revision,
-		     (unsigned long)journal_head(steerer->journal));
-	return 0;
 }
 
 int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, struct diag *why)
@@ -200,10 +120,15 @@ int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, st
 		if (fd >= 0)
 			(void)bpf_obj_get_info_by_fd(fd, &info, &bytes);
 		if (info.xdp.ifindex && bpf_xdp_query((int)info.xdp.ifindex, 0, &query) == 0)
-			find(ret_lines, "%s %s", name,
-			     query.attach_mode == 2 ? "generic" : "native");
+			add_finding(ret_lines, "%s %s", name,
+				    query.attach_mode == 2 ? "generic" : "native");
 		else
-			find(ret_lines, "%s detached", name);
+			add_finding(ret_lines, "%s detached", name);
 	}
 	return 0;
+}
+
+bool steerer_is_current(const struct steerer *steerer)
+{
+	return dataplane_word(&steerer->dp) == steerer->word && access(steerer->dir, F_OK) == 0;
 }

@@ -23,6 +23,9 @@ struct steerer {
 int place_paths(const struct steerer_place *place, struct steerer *steerer, struct diag *why);
 int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why);
 int load_live(struct steerer *steerer, struct diag *why);
+/* Add a line. */
+void add_finding(struct diag *findings, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 int recover_journal(struct steerer *steerer, struct diag *notice, struct diag *why);
 
 #endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Does the kernel hold what was intended? The live tables and frontends against those that the
+ * policy compiles to, the objects that the program reads against those pinned, and the pinned
+ * policy against the journal's.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/own.h"
+#include "core/frontends.h"
+#include "core/loader.h"
+#include "core/policy_json.h"
+#include "core/steerer_private.h"
+#include "core/table.h"
+
+static int verify_table(const struct steerer *steerer, size_t service, struct diag *findings)
+{
+	auto_free struct steer_table *intended = calloc(1, sizeof(*intended));
+	auto_free void *resident = NULL;
+	size_t size, differ = 0;
+
+	if (!intended || table_compile(&steerer->policy.services[service], intended) < 0)
+		return -ENOMEM;
+	if (object_read(&steerer->dp, OBJECT_TABLE, steerer->bank->service[service].now, &resident,
+			&size, NULL) < 0 ||
+	    size != sizeof(*intended)) {
+		add_finding(findings, "service '%s': its table is missing",
+			    steerer->policy.services[service].name);
+		return 0;
+	}
+	for (size_t slot = 0; slot < STEER_SLOTS; slot++)
+		differ +=
+			((struct steer_table *)resident)->backend[slot] != intended->backend[slot];
+	if (differ)
+		add_finding(findings, "service '%s': %zu of %u slots differ from the policy",
+			    steerer->policy.services[service].name, differ, STEER_SLOTS);
+	return 0;
+}
+
+/* Is what the program reads as @number the object that is pinned under that number? */
+static void verify_published(const struct steerer *steerer, enum object_kind kind, uint32_t number,
+			     struct diag *findings)
+{
+	struct bpf_map_info info = {0};
+	uint32_t bytes = sizeof(info), id = 0;
+	char path[256];
+	auto_close int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/%u", steerer->dir, object_name(kind), number);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		add_finding(findings, "%s object %u of the live bank is not pinned",
+			    object_name(kind), number);
+	else if (bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
+		 bpf_map_lookup_elem(steerer->dp.outer_fd[kind], &number, &id) < 0 || id != info.id)
+		add_finding(findings, "%s object %u is another one in the kernel than pinned",
+			    object_name(kind), number);
+}
+
+static void verify_objects(const struct steerer *steerer, struct diag *findings)
+{
+	const struct steer_bank *bank = steerer->bank;
+
+	verify_published(steerer, OBJECT_BANK, STEER_WORD_BANK(steerer->word), findings);
+	verify_published(steerer, OBJECT_FRONTENDS, bank->frontends, findings);
+	for (size_t i = 0; i < steerer->policy.n_services; i++)
+		verify_published(steerer, OBJECT_TABLE, bank->service[i].now, findings);
+	for (size_t i = 0; i < STEER_PAGES; i++)
+		if (bank->page[i])
+			verify_published(steerer, OBJECT_PAGE, bank->page[i], findings);
+}
+
+/* The journal's policy of the live revision: what was intended. */
+static int verify_intention(const struct steerer *steerer, struct diag *findings)
+{
+	struct policy intended = {0};
+	json_t *want, *have;
+	int error;
+
+	if (journal_head(steerer->journal) > steerer->policy.revision)
+		add_finding(findings, "the kernel holds revision %lu, older than the journal's %lu",
+			    (unsigned long)steerer->policy.revision,
+			    (unsigned long)journal_head(steerer->journal));
+	error = journal_policy(steerer->journal, steerer->policy.revision, &intended, NULL);
+	if (error == -ENOENT)
+		return 0; /* the kernel is ahead: adopted by the next writer */
+	want = error ? NULL : policy_to_json(&intended);
+	have = policy_to_json(&steerer->policy);
+	if (!error && !json_equal(want, have))
+		add_finding(findings,
+			    "revision %lu is another policy in the kernel than journalled",
+			    (unsigned long)steerer->policy.revision);
+	json_decref(want);
+	json_decref(have);
+	policy_free(&intended);
+	return error;
+}
+
+static int verify_frontends(const struct steerer *steerer, struct diag *findings)
+{
+	auto_free struct steer_frontends *intended = calloc(1, sizeof(*intended));
+	auto_free void *resident = NULL;
+	size_t size;
+	int error;
+
+	if (!intended)
+		return -ENOMEM;
+	error = frontends_build(&steerer->policy, intended, findings);
+	if (error)
+		return error;
+	if (object_read(&steerer->dp, OBJECT_FRONTENDS, steerer->bank->frontends, &resident, &size,
+			NULL) < 0 ||
+	    size != sizeof(*intended) || memcmp(resident, intended, size) != 0)
+		add_finding(findings, "the frontends in the kernel differ from the policy");
+	return 0;
+}
+
+static void verify_links(const struct steerer *steerer, struct diag *findings)
+{
+	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
+		const char *name = steerer->policy.interfaces[i].name;
+		struct bpf_link_info info = {0};
+		uint32_t bytes = sizeof(info);
+		char path[LINK_PATH];
+		auto_close int fd = -1;
+
+		loader_link_path(steerer->dir, name, path);
+		fd = bpf_obj_get(path);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
+		    info.xdp.ifindex == 0)
+			add_finding(findings, "interface %s: the program is not attached", name);
+	}
+}
+
+int steerer_drift(const struct steerer *steerer, struct diag *ret_findings, struct diag *why)
+{
+	int error = 0;
+
+	ret_findings->text[0] = '\0';
+	for (size_t i = 0; i < steerer->policy.n_services && !error; i++)
+		error = verify_table(steerer, i, ret_findings);
+	if (!error)
+		error = verify_frontends(steerer, ret_findings);
+	if (!error && steerer->journal)
+		error = verify_intention(steerer, ret_findings);
+	if (error)
+		return diag_fail(why, error, "cannot verify: %s", strerror(-error));
+	verify_objects(steerer, ret_findings);
+	return 0;
+}
+
+int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, struct diag *why)
+{
+	int error = steerer_drift(steerer, ret_findings, why);
+
+	if (error)
+		return error;
+	verify_links(steerer, ret_findings);
+	if (steerer->journal && journal_head(steerer->journal) < steerer->policy.revision)
+		add_finding(ret_findings, "the kernel holds revision %lu, the journal ends at %lu",
+			    (unsigned long)steerer->policy.revision,
+			    (unsigned long)journal_head(steerer->journal));
+	return 0;
+}
