@@ -136,6 +136,17 @@ static void login_name(char ret_name[static NAME_TEXT])
 		(void)snprintf(ret_name, NAME_TEXT, "%s", person->pw_name);
 }
 
+const char *journal_who(const char *login, uint32_t uid, char buffer[static NAME_TEXT])
+{
+	const struct passwd *person = login[0] ? NULL : getpwuid(uid);
+
+	if (login[0] || person)
+		(void)snprintf(buffer, NAME_TEXT, "%s", person ? person->pw_name : login);
+	else
+		(void)snprintf(buffer, NAME_TEXT, "uid %" PRIu32, uid);
+	return buffer;
+}
+
 /* Arguments need not be UTF-8, or may have been cut inside a character. */
 static json_t *text_to_json(const char *text)
 {

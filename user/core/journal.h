@@ -64,6 +64,9 @@ uint64_t journal_pending(const struct journal *journal);
 /* All revisions that exist, oldest first; owned by the journal. */
 const struct journal_entry *journal_entries(const struct journal *journal, size_t *ret_count);
 
+/* Name for a screen: @login, else the account of @uid, else its number. Returns @buffer. */
+const char *journal_who(const char *login, uint32_t uid, char buffer[static NAME_TEXT]);
+
 /* Policy of a revision. Errors: -ENOENT. */
 int journal_policy(const struct journal *journal, uint64_t revision, struct policy *ret_policy,
 		   struct diag *why);

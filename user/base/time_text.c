@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "base/time_text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/own.h"
+
+const char *time_format(int64_t seconds, char buffer[static TIME_TEXT])
+{
+	time_t when = (time_t)seconds;
+	struct tm utc;
+
+	buffer[0] = '\0';
+	if (gmtime_r(&when, &utc) && !strftime(buffer, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc))
+		buffer[0] = '\0';
+	return buffer;
+}
+
+int duration_parse(const char *text, int64_t most_ms, int64_t *ret_ms, struct diag *why)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	char *end;
+	int64_t value;
+
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(units) && isdigit((unsigned char)text[0]); i++) {
+		if (strcmp(end, units[i].unit) != 0)
+			continue;
+		if (errno || value > most_ms / units[i].ms)
+			return diag_fail(why, -EINVAL, "'%s' is longer than %lldh", text,
+					 (long long)most_ms / 3600000);
+		*ret_ms = value * units[i].ms;
+		return 0;
+	}
+	return diag_fail(why, -EINVAL, "'%s' is not a duration (accepted: 500ms, 5s, 2m, 1h, 7d)",
+			 text);
+}
