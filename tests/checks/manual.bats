@@ -57,3 +57,66 @@ setup() {
 @test "the completion is valid bash" {
 	bash -n user/ctl/steerctl.bash
 }
+
+# Words offered after a command line: complete "steerctl WORDS...".
+complete_words() {
+	# shellcheck source=/dev/null
+	source user/ctl/steerctl.bash
+	COMP_WORDS=("$steerctl" "$@")
+	COMP_CWORD=$#
+	_steerctl
+	printf '%s\n' "${COMPREPLY[@]}"
+}
+
+@test "the completion offers pools, backends and services of the configuration file" {
+	export STEER_BPFFS=$BATS_TEST_TMPDIR STEER_STATE=$BATS_TEST_TMPDIR
+	export STEER_CONFIG=$BATS_TEST_TMPDIR/steer.yaml
+	scripts/lab config any >"$STEER_CONFIG"
+	[[ $(complete_words set ca) == canary ]]
+	[[ $(complete_words set canary 5% gr) == green ]]
+	[[ $(complete_words weight --json blue-) == $'blue-1\nblue-2' ]]
+	[[ $(complete_words -s sh) == shop ]]
+	[[ $(complete_words --override dr) == drift ]]
+	[[ $(complete_words sta) == $'status\nstats' ]]
+	[[ $(complete_words set --dry) == --dry-run ]]
+	[[ -z $(complete_words rollback --to 1) ]]
+}
+
+@test "the manual explains every exit status that the code can give, and passes lint" {
+	while read -r code; do
+		grep -qE "^\.It $code$" user/ctl/steerctl.8 || { echo "missing: $code"; false; }
+	done < <(grep -oE 'STATUS_[A-Z_]+ = [0-9]+' user/ctl/commands.h | grep -oE '[0-9]+$')
+	run -0 mandoc -Tlint -W warning user/ctl/steerctl.8
+}
+
+@test "the manual names every environment variable that steerctl reads" {
+	while read -r name; do
+		grep -q "^\.It Ev $name$" user/ctl/steerctl.8 || { echo "missing: $name"; false; }
+	done < <(grep -ohE '(getenv|from_environment)\("[A-Z_]+"' user/*/*.c | grep -oE '[A-Z_]{4,}' | sort -u)
+}
+
+@test "help fits 80 columns" {
+	"$steerctl" help | awk 'length > 80 { print; bad = 1 } END { exit bad }'
+	while read -r name; do
+		[[ $name == -* ]] || "$steerctl" "$name" --help
+	done < <("$steerctl" help --names) | awk 'length > 90 { print; bad = 1 } END { exit bad }'
+}
+
+@test "a host where nothing was ever up is told what to do" {
+	export STEER_BPFFS=$BATS_TEST_TMPDIR STEER_STATE=$BATS_TEST_TMPDIR
+	run -1 --separate-stderr env STEER_CONFIG=/nonexistent "$steerctl" status
+	[[ $stderr == *"write it"*"'steerctl check'"*"'steerctl up'"* ]]
+	run -1 --separate-stderr "$steerctl" history
+	[[ $stderr == *"nothing was ever up here"* ]]
+}
+
+@test "a lock without a reason, a duration without a unit and a rail that is none are refused" {
+	run -2 --separate-stderr "$steerctl" lock
+	[[ $stderr == *"lock -m TEXT"* ]]
+	run -2 --separate-stderr "$steerctl" lock -m freeze --ttl 5
+	[[ $stderr == *"--ttl '5' is not a duration"* ]]
+	run -2 --separate-stderr "$steerctl" set canary 5% --override speed
+	[[ $stderr == *"health, lock, drift"* ]]
+	run -2 --separate-stderr "$steerctl" status -w --json
+	[[ $output == *"status --json"* ]]
+}

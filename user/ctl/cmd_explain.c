@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* explain, verify: why a client meets its backend, and whether the kernel holds what it should. */
+/* explain: which backend a client meets, why, and what the next step would change. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
+#include "base/share.h"
 #include "core/cohort.h"
+#include "core/next_step.h"
+#include "core/table.h"
 #include "ctl/commands.h"
-#include "ctl/plan.h"
 #include "steer/hash.h"
 
 /* Take ":PORT" off; the client's port does not decide anything. */
@@ -78,60 +80,168 @@ static const struct backend *backend_of(const struct service *service, uint32_t 
 	return NULL;
 }
 
-static json_t *explain_service(struct run *run, const struct steerer *steerer,
-			       const struct service *service, const struct address *client)
+/* Where a slot leads under one policy of a service. */
+struct route {
+	const struct pool *pool;
+	const struct backend *backend; /* NULL: none may take it */
+	uint32_t rank;
+};
+
+static int find_route(const struct service *service, uint32_t slot, struct route *ret_route)
 {
 	auto_free struct steer_table *table = calloc(1, sizeof(*table));
 	auto_free uint16_t *ranks = calloc(STEER_SLOTS, sizeof(*ranks));
-	uint32_t slot = client_slot(service, client, steerer_hash_key(steerer));
-	const struct backend *backend;
-	const struct pool *pool;
-	const char *rule;
-	char address[ADDRESS_TEXT];
 
 	if (!table || !ranks || table_compile(service, table))
-		return NULL;
+		return -ENOMEM;
 	cohort_ranks(service->seed, ranks);
-	pool = service_rank_owner(service, ranks[slot]);
-	backend = backend_of(service, table->backend[slot]);
-	rule = pool == &service->pools[service->active] ? "active" : "share";
-	address_format(client, address);
-	diag_add(&run->line, "%s%s: %s, slot %u, rank %u -> pool %s (%s) -> %s",
-		 run->line.text[0] ? "\n" : "", service->name, address, slot, ranks[slot],
-		 pool->name, rule, backend ? backend->name : "no backend");
-	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s?, s:s, s:I}", "client", address, "service",
-			 service->name, "slot", (json_int_t)slot, "rank", (json_int_t)ranks[slot],
-			 "pool", pool->name, "backend", backend ? backend->name : NULL, "rule",
-			 rule, "generation", (json_int_t)steerer_generation(steerer));
+	ret_route->rank = ranks[slot];
+	ret_route->pool = service_rank_owner(service, ranks[slot]);
+	ret_route->backend = backend_of(service, table->backend[slot]);
+	return 0;
+}
+
+/* What is being explained. */
+struct question {
+	struct run *run;
+	struct steerer *steerer;
+	const struct service *service;
+	struct address client;
+	uint32_t slot;
+};
+
+static const char *backend_name(const struct route *route)
+{
+	return route->backend ? route->backend->name : "no backend";
+}
+
+/* Shares at which the client would change its pool: at most one "leaves", any number of "joins". */
+static int explain_steps(const struct question *q, const struct route *route, json_t *next,
+			 struct diag *ret_text)
+{
+	for (size_t p = 0; p < q->service->n_pools; p++) {
+		const struct pool *pool = &q->service->pools[p];
+		bool is_own = pool == route->pool;
+		char share[SHARE_TEXT];
+		uint32_t slots;
+
+		if (next_step_share(q->service, pool, q->slot, steerer_hash_key(q->steerer),
+				    &slots))
+			return -ENOMEM;
+		if (!slots)
+			continue;
+		share_format(slots, share);
+		diag_add(ret_text, "%s%s %s %s %s", ret_text->text[0] ? ", " : "",
+			 is_own ? "leaves" : "joins", pool->name, is_own ? "below" : "at", share);
+		json_add(next, json_pack("{s:s, s:s, s:I, s:s}", "step",
+					 is_own ? "leaves" : "joins", "pool", pool->name,
+					 "share_slots", (json_int_t)slots, "share", share));
+	}
+	return 0;
+}
+
+/* Where "rollback" would take the client; NULL text where there is nothing to roll back. */
+static int explain_rollback(const struct question *q, const struct route *route, json_t *next,
+			    struct diag *ret_text)
+{
+	auto_policy struct policy back = {0};
+	const struct service *service = NULL;
+	bool is_changed = false;
+	struct route then;
+	int result = steerer_rollback_policy(q->steerer, false, &back, &is_changed, &q->run->why);
+
+	if (!result && is_changed)
+		service = policy_service(&back, q->service->name);
+	if (result || !service)
+		return result;
+	result = find_route(service, q->slot, &then);
+	if (result)
+		return result;
+	diag_add(ret_text, "%srollback %s %s of %s", ret_text->text[0] ? "; " : "",
+		 strcmp(then.pool->name, route->pool->name) == 0 ? "leaves it with" : "takes it to",
+		 backend_name(&then), then.pool->name);
+	json_add(next, json_pack("{s:s, s:s, s:s?}", "step", "rollback", "pool", then.pool->name,
+				 "backend", then.backend ? then.backend->name : NULL));
+	return 0;
+}
+
+static void say_why(const struct question *q, const struct route *route, bool is_active,
+		    struct diag *text)
+{
+	char share[SHARE_TEXT];
+
+	share_format(service_pool_slots(q->service, route->pool), share);
+	if (is_active)
+		diag_add(text,
+			 "\n  why:  no other pool's share covers its rank %u of %u; %s is active",
+			 route->rank, STEER_SLOTS, route->pool->name);
+	else
+		diag_add(text, "\n  why:  its rank %u of %u is in the share of %s, %s", route->rank,
+			 STEER_SLOTS, route->pool->name, share);
+	diag_add(text, " (slot %u)", q->slot);
+}
+
+static json_t *explain_service(const struct question *q)
+{
+	struct diag *text = &q->run->line, steps = {0};
+	char client[ADDRESS_TEXT], address[ADDRESS_TEXT] = "";
+	json_t *next = json_array();
+	struct route route;
+	const char *rule;
+
+	if (find_route(q->service, q->slot, &route) || explain_steps(q, &route, next, &steps) ||
+	    explain_rollback(q, &route, next, &steps)) {
+		json_decref(next);
+		return NULL;
+	}
+	rule = route.pool == &q->service->pools[q->service->active] ? "active" : "share";
+	address_format(&q->client, client);
+	if (route.backend)
+		address_format(&route.backend->address, address);
+	diag_add(text, "%s%s: %s meets %s%s%s%s of pool %s", text->text[0] ? "\n" : "",
+		 q->service->name, client, backend_name(&route), address[0] ? " (" : "", address,
+		 address[0] ? ")" : "", route.pool->name);
+	if (route.pool->version[0])
+		diag_add(text, ", version %s", route.pool->version);
+	say_why(q, &route, rule[0] == 'a', text);
+	if (steps.text[0])
+		diag_add(text, "\n  next: %.1500s", steps.text);
+	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s?, s:s, s:I, s:o}", "client", client,
+			 "service", q->service->name, "slot", (json_int_t)q->slot, "rank",
+			 (json_int_t)route.rank, "pool", route.pool->name, "version",
+			 route.pool->version, "backend", route.backend ? route.backend->name : NULL,
+			 "rule", rule, "generation", (json_int_t)steerer_generation(q->steerer),
+			 "next", next);
 }
 
 int cmd_explain(struct run *run)
 {
 	auto_steerer struct steerer *steerer = NULL;
+	struct question q = {.run = run};
 	const struct policy *policy;
-	struct address client;
-	struct service *only;
+	const struct service *only;
 	json_t *list;
-	int result = parse_client(run->arguments[0], &client, &run->why);
+	int result = parse_client(run->arguments[0], &q.client, &run->why);
 
 	if (!result)
-		result = run_open(run, STEERER_READ, &steerer);
-	if (!result)
-		result = run_service(run, steerer_policy(steerer), &only);
+		result = run_read(run, &steerer, &only);
 	if (result)
 		return result;
+	q.steerer = steerer;
 	policy = steerer_policy(steerer);
 	list = json_array();
-	for (size_t i = 0; i < policy->n_services; i++) {
+	for (size_t i = 0; !result && i < policy->n_services; i++) {
 		json_t *one;
 
 		if (only && only != &policy->services[i])
 			continue;
-		one = explain_service(run, steerer, &policy->services[i], &client);
-		if (!one)
-			result = diag_fail(&run->why, -ENOMEM, "memory is short");
+		q.service = &policy->services[i];
+		q.slot = client_slot(q.service, &q.client, steerer_hash_key(steerer));
+		one = explain_service(&q);
+		if (one)
+			json_add(list, one);
 		else
-			(void)json_array_append_new(list, one);
+			result = diag_fail(&run->why, -ENOMEM, "memory is short");
 	}
 	if (json_array_size(list) == 1) { /* one service: its keys are the answer's */
 		json_t *one = json_array_get(list, 0);
@@ -142,30 +252,4 @@ int cmd_explain(struct run *run)
 	}
 	(void)json_object_set_new(run->json, "services", list);
 	return result;
-}
-
-int cmd_verify(struct run *run)
-{
-	auto_steerer struct steerer *steerer = NULL;
-	struct diag findings = {0};
-	char *rest = findings.text, *part;
-	json_t *list;
-	int result = run_open(run, STEERER_READ, &steerer);
-
-	if (!result)
-		result = steerer_verify(steerer, &findings, &run->why);
-	if (result)
-		return result;
-	list = json_array();
-	if (findings.text[0])
-		(void)diag_fail(&run->why, 0, "the kernel is not what was intended:\n%.1900s",
-				findings.text);
-	while (findings.text[0] && (part = strsep(&rest, "\n")))
-		if (part[0])
-			(void)json_array_append_new(list, json_string(part));
-	(void)json_object_set_new(run->json, "findings", list);
-	if (json_array_size(list))
-		return STATUS_FAILED;
-	diag_add(&run->line, "the kernel holds revision %" PRIu64 " as intended", run->after);
-	return 0;
 }

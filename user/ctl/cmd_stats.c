@@ -30,18 +30,19 @@ static void show_verdict(struct libscols_table *table, json_t *list, uint32_t nu
 	name[length] = '\0';
 	(void)snprintf(packets, sizeof(packets), "%" PRIu64, counter->packets);
 	(void)snprintf(bytes, sizeof(bytes), "%" PRIu64, counter->bytes);
-	table_row(table, cells, ARRAY_SIZE(cells));
-	(void)json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "name", name, "packets",
-						    (json_int_t)counter->packets, "bytes",
-						    (json_int_t)counter->bytes));
+	(void)table_row(table, cells, ARRAY_SIZE(cells));
+	json_add(list,
+		 json_pack("{s:s, s:I, s:I}", "name", name, "packets", (json_int_t)counter->packets,
+			   "bytes", (json_int_t)counter->bytes));
 }
 
 static int stats_verdicts(struct run *run, const struct steerer *steerer)
 {
-	static const struct column columns[] = {
-		{"VERDICT", false}, {"PACKETS", true}, {"BYTES", true}, {"MEANING", false}};
-	struct libscols_table *table =
-		run_prints(run) ? table_new(columns, ARRAY_SIZE(columns)) : NULL;
+	static const struct column columns[] = {{"VERDICT", COLUMN_TEXT},
+						{"PACKETS", COLUMN_NUMBER},
+						{"BYTES", COLUMN_NUMBER},
+						{"MEANING", COLUMN_TEXT}};
+	struct libscols_table *table = table_new(run, columns, ARRAY_SIZE(columns));
 	json_t *list = json_array();
 	int result = 0;
 
@@ -68,22 +69,21 @@ static void show_backend(struct libscols_table *table, json_t *list, const struc
 	(void)snprintf(packets, sizeof(packets), "%" PRIu64, counter->packets);
 	(void)snprintf(bytes, sizeof(bytes), "%" PRIu64, counter->bytes);
 	(void)snprintf(connections, sizeof(connections), "%" PRIu64, counter->connections);
-	table_row(table, cells, ARRAY_SIZE(cells));
-	(void)json_array_append_new(
-		list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "service", service->name, "pool",
-				pool->name, "name", backend->name, "packets",
-				(json_int_t)counter->packets, "bytes", (json_int_t)counter->bytes,
-				"new_connections", (json_int_t)counter->connections));
+	(void)table_row(table, cells, ARRAY_SIZE(cells));
+	json_add(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "service", service->name, "pool",
+				 pool->name, "name", backend->name, "packets",
+				 (json_int_t)counter->packets, "bytes", (json_int_t)counter->bytes,
+				 "new_connections", (json_int_t)counter->connections));
 }
 
 static int stats_backends(struct run *run, const struct steerer *steerer)
 {
-	static const struct column columns[] = {{"SERVICE", false}, {"POOL", false},
-						{"BACKEND", false}, {"PACKETS", true},
-						{"BYTES", true},    {"CONNECTIONS", true}};
+	static const struct column columns[] = {
+		{"SERVICE", COLUMN_TEXT}, {"POOL", COLUMN_TEXT},
+		{"BACKEND", COLUMN_TEXT}, {"PACKETS", COLUMN_NUMBER},
+		{"BYTES", COLUMN_NUMBER}, {"CONNECTIONS", COLUMN_NUMBER}};
 	const struct policy *policy = steerer_policy(steerer);
-	struct libscols_table *table =
-		run_prints(run) ? table_new(columns, ARRAY_SIZE(columns)) : NULL;
+	struct libscols_table *table = table_new(run, columns, ARRAY_SIZE(columns));
 	json_t *list = json_array();
 	int result = 0;
 
@@ -113,11 +113,9 @@ static int stats_backends(struct run *run, const struct steerer *steerer)
 int cmd_stats(struct run *run)
 {
 	auto_steerer struct steerer *steerer = NULL;
-	struct service *only;
-	int result = run_open(run, STEERER_READ, &steerer);
+	const struct service *only;
+	int result = run_read(run, &steerer, &only);
 
-	if (!result)
-		result = run_service(run, steerer_policy(steerer), &only);
 	if (!result)
 		result = stats_verdicts(run, steerer);
 	return result ? result : stats_backends(run, steerer);

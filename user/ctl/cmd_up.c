@@ -9,6 +9,7 @@
 #include "core/config.h"
 #include "core/policy_json.h"
 #include "ctl/commands.h"
+#include "ctl/measure.h"
 
 static size_t count_backends(const struct policy *policy)
 {
@@ -40,7 +41,7 @@ int cmd_check(struct run *run)
 }
 
 /* Tell which revision runs after "up". */
-static void read_revision(struct run *run)
+static void read_revision(struct run *run, bool was_up)
 {
 	auto_steerer struct steerer *steerer = NULL;
 	const struct options *o = &run->options;
@@ -51,7 +52,25 @@ static void read_revision(struct run *run)
 		return;
 	}
 	run->after = steerer_policy(steerer)->revision;
+	measure_note(run, steerer, !was_up); /* counters of a new start begin at 0 */
 	diag_add(&run->line, " (revision %" PRIu64 ")", run->after);
+}
+
+/* --dry-run: on a steerer that is whole "up" changes nothing. */
+static int try_up(struct run *run, const struct policy *config)
+{
+	auto_steerer struct steerer *steerer = NULL;
+	struct diag findings = {0};
+
+	if (steerer_open(&run->options.place, STEERER_READ, 0, &steerer, &findings, NULL))
+		steerer = NULL;
+	if (steerer && !steerer_verify(steerer, &findings, NULL) && !findings.text[0]) {
+		run->before = run->after = steerer_policy(steerer)->revision;
+		return diag_fail(&run->line, 0, "it was up already (revision %" PRIu64 ")",
+				 run->before);
+	}
+	say_inventory(run, "up", config);
+	return run_would_change(run);
 }
 
 int cmd_up(struct run *run)
@@ -64,10 +83,8 @@ int cmd_up(struct run *run)
 
 	if (result)
 		return result;
-	if (run->options.dry_run) {
-		say_inventory(run, "up", &config);
-		return run_would_change(run);
-	}
+	if (run->options.dry_run)
+		return try_up(run, &config);
 	result = steerer_up(&run->options.place, &config, &note, &was_up, &notice, &run->why);
 	if (result)
 		return result;
@@ -77,9 +94,9 @@ int cmd_up(struct run *run)
 	else
 		say_inventory(run, "up", &config);
 	(void)json_object_set_new(run->json, "was_up", json_boolean(was_up));
-	read_revision(run);
+	read_revision(run, was_up);
 	if (!was_up)
-		diag_add(&run->undo, "steerctl down");
+		diag_add(&run->undo, "down");
 	return 0;
 }
 
@@ -93,27 +110,39 @@ static bool agrees(const struct run *run)
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/* Whatever can be known of what is taken down; a steerer that is broken may go as well. */
+static int check_down(struct run *run)
+{
+	const struct options *o = &run->options;
+	auto_steerer struct steerer *steerer = NULL;
+	struct diag ignored = {0};
+
+	if (o->dry_run || o->has_if_revision)
+		return run_open(run, STEERER_READ, &steerer);
+	if (steerer_open(&o->place, STEERER_READ, 0, &steerer, &ignored, NULL)) {
+		steerer = NULL;
+		return 0;
+	}
+	return run_check_lock(run, steerer);
+}
+
 int cmd_down(struct run *run)
 {
 	const struct options *o = &run->options;
 	int result;
 
-	if (o->dry_run || o->has_if_revision) {
-		auto_steerer struct steerer *steerer = NULL;
-
-		result = run_open(run, STEERER_READ, &steerer);
-		if (result)
-			return result;
-	}
+	result = check_down(run);
+	if (result)
+		return result;
 	diag_add(&run->line, "down: nothing is steered, the state is kept");
 	if (o->dry_run)
 		return run_would_change(run);
 	if (!agrees(run))
 		return diag_fail(&run->why, STATUS_FAILED, "not agreed to; nothing was changed");
-	result = steerer_down(&o->place, o->timeout_ms, &run->why);
+	result = steerer_down(&o->place, (int)o->timeout_ms, &run->why);
 	if (result == -ENOTCONN)
 		return diag_fail(&run->line, 0, "it is not up");
-	diag_add(&run->undo, "steerctl up");
+	diag_add(&run->undo, "up");
 	return result;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The command table of steerctl and what every command is given: one struct run.
+ * The tables of commands and options, and what every command is given: one struct run.
  *
  * A command fills the run (line, undo, changes, extra JSON keys) and returns 0, -errno or an
  * exit code above 0; output.c turns that into words, JSON and the exit status.
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "core/rails.h"
 #include "core/steerer.h"
 
 enum exit_status {
@@ -34,11 +35,13 @@ struct options {
 	const char *config;
 	const char *service; /* NULL: not given */
 	const char *reason;
-	const char *override;
 	const char *to;
+	const char *run; /* folder above the instance: /run/steer */
 	struct steerer_place place;
 	uint64_t if_revision;
-	int timeout_ms;
+	int64_t timeout_ms;
+	int64_t ttl_ms; /* 0 = no end */
+	bool overrides[RAIL_COUNT];
 	bool has_if_revision;
 	bool all;
 	bool json;
@@ -47,6 +50,7 @@ struct options {
 	bool quiet;
 	bool no_color;
 	bool step;
+	bool watch;
 	bool names;
 	bool help;
 	bool version;
@@ -57,7 +61,7 @@ struct run {
 	const struct command *command; /* NULL until known */
 	char **arguments;	       /* after the command's name */
 	int n_arguments;
-	char typed[256]; /* for the journal */
+	char typed[256]; /* for the journal: what decides, in one order */
 
 	json_t *json;	  /* keys of this command alone */
 	json_t *changes;  /* array */
@@ -67,10 +71,12 @@ struct run {
 	uint64_t after;
 	uint64_t forward; /* slots moved */
 	uint64_t back;
-	uint64_t within;  /* between backends of one pool */
-	struct diag line; /* the factual line, or a whole text */
-	struct diag more; /* lines after it, "" = none */
-	struct diag undo; /* command that takes it back, "" = none */
+	uint64_t within;       /* between backends of one pool */
+	unsigned int n_moving; /* services in which any slot moves */
+	bool is_rollback;      /* rails warn, but do not refuse */
+	struct diag line;      /* the factual line, or a whole text */
+	struct diag more;      /* lines after it, "" = none */
+	struct diag undo;      /* arguments of the command that takes it back, "" = none */
 	struct diag why;
 };
 
@@ -92,8 +98,22 @@ struct command {
 	const char *details; /* for "help COMMAND"; NULL = none */
 };
 
-extern const struct command commands[];
+extern const struct command commands[]; /* ends with an empty row */
 const struct command *command_find(const char *name);
+
+struct option_row {
+	const char *name;
+	char letter;
+	const char *argument; /* NULL: a switch */
+	const char *command;  /* the only one that takes it, NULL = every command */
+	const char *summary;
+	size_t offset; /* in struct options: bool of a switch, else const char *; unless @take */
+	int (*take)(struct options *options, const char *value, struct diag *why);
+	bool is_journalled; /* decides what happens: part of run->typed */
+};
+
+extern const struct option_row option_rows[];
+extern const size_t n_option_rows;
 
 int cmd_up(struct run *run);
 int cmd_down(struct run *run);
@@ -110,23 +130,42 @@ int cmd_verify(struct run *run);
 int cmd_history(struct run *run);
 int cmd_diff(struct run *run);
 int cmd_tag(struct run *run);
+int cmd_lock(struct run *run);
+int cmd_unlock(struct run *run);
 int cmd_stats(struct run *run);
 int cmd_help(struct run *run);
+
+/* arguments.c: fill options, command and arguments of @run. Errors: STATUS_USAGE, -ENOMEM. */
+int arguments_read(struct run *run, int argc, char **argv);
+/* There is no such command. Returns STATUS_USAGE. */
+int arguments_unknown_command(struct run *run, const char *name);
 
 /* output.c: words, JSON and exit status. */
 int run_finish(struct run *run, int result);
 void run_warn(struct run *run, const char *text);
+/* run->undo as a whole command: it must not reach another instance. */
+void run_undo_text(const struct run *run, struct diag *ret_text);
 /* Is plain text wanted on stdout now (no --json, no -q)? */
 bool run_prints(const struct run *run);
 /* Append to the text of @diag. */
 void diag_add(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Append @item, which is taken over. */
+void json_add(json_t *list, json_t *item);
 
 /* target.c: what a command is about. */
 
 /* Open for a writer (for a reader with --dry-run), check --if-rev, set run->before and after. */
 int run_open(struct run *run, enum steerer_mode mode, struct steerer **ret_steerer);
+/* Open for reading; @ret_only is the service of -s or NULL. */
+int run_read(struct run *run, struct steerer **ret_steerer, const struct service **ret_only);
+/* Open for writing; @ret_next is a copy of the live policy. */
+int run_write(struct run *run, struct steerer **ret_steerer, struct policy *ret_next);
+/* Open the journal alone: works while nothing is steered. */
+int run_journal(struct run *run, struct journal **ret_journal);
 void steerer_done(struct steerer **steerer);
+void journal_done_with(struct journal **journal);
 #define auto_steerer __attribute__((cleanup(steerer_done)))
+#define auto_journal __attribute__((cleanup(journal_done_with)))
 #define auto_policy  __attribute__((cleanup(policy_free)))
 
 /*
@@ -138,17 +177,31 @@ int run_choose(struct run *run, const struct policy *policy, const char *const *
 	       size_t n_pools, bool *ret_chosen);
 /* The service of -s; NULL service and 0 when -s is not given. Errors: STATUS_UNKNOWN_NAME. */
 int run_service(struct run *run, const struct policy *policy, struct service **ret_service);
-/* Is service number @i meant by -s, or is no -s given? */
+/* Is @service meant by -s, or is no -s given? */
 bool run_means(const struct run *run, const struct service *service);
+/* Revision of a number or tag. Errors: STATUS_UNKNOWN_NAME. */
+int run_revision(struct run *run, const struct journal *journal, const char *name,
+		 uint64_t *ret_revision);
+
+/* commit.c: from a changed policy to a commit, or to the answer of --dry-run. */
 
 /* Rails, then --dry-run or commit. run->line and undo speak only if something was done. */
 int run_commit(struct run *run, struct steerer *steerer, struct policy *next);
-/* Add up what moves and list the pools whose share changes. */
+/* Add up what moves, list the pools whose share changes, and say how many slots move. */
 int run_count(struct run *run, const struct policy *before, const struct policy *after);
 /* Turn run->line into the answer of --dry-run. */
 int run_would_change(struct run *run);
-/* Refuse a pool that gets clients and has no eligible backend. */
-int run_rails(struct run *run, const struct policy *before, const struct policy *after);
+/* The rail 'lock' alone: refuses, or warns where the command is a rollback. */
+int run_check_lock(struct run *run, const struct steerer *steerer);
+/* " (revision N, was M)" */
+void run_say_revision(struct run *run);
+
+/* words.c: what several commands say. */
+
+/* Append "shop: blue 95%, canary 5%" to @text. */
+void say_shares(struct diag *text, const struct service *service);
+/* Append "blue 95%, canary 5%" of what is remembered. */
+void say_remembered(struct diag *text, const struct shares *shares);
 
 /* suggest.c: nearest of the names offered, "" when none is near. */
 struct suggestion {

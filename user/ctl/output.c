@@ -63,6 +63,21 @@ void run_warn(struct run *run, const char *text)
 		fprintf(stderr, "steerctl: warning: %s\n", text);
 }
 
+void json_add(json_t *list, json_t *item)
+{
+	(void)json_array_append_new(list, item);
+}
+
+void run_undo_text(const struct run *run, struct diag *ret_text)
+{
+	const char *instance = run->options.place.instance;
+
+	ret_text->text[0] = '\0';
+	diag_add(ret_text, "steerctl %.1900s", run->undo.text);
+	if (strcmp(instance, "default") != 0)
+		diag_add(ret_text, " --instance %s", instance);
+}
+
 static json_t *reply_json(struct run *run, int status, bool is_ok)
 {
 	json_t *reply = json_pack(
@@ -76,12 +91,18 @@ static json_t *reply_json(struct run *run, int status, bool is_ok)
 
 	if (!reply)
 		return NULL;
+	if (!is_ok) /* nothing was changed, whatever had been planned */
+		(void)json_object_set_new(reply, "changes", json_array());
 	if (!is_ok)
 		(void)json_object_set_new(reply, "error", json_string(run->why.text));
 	if (is_ok && run->line.text[0])
 		(void)json_object_set_new(reply, "message", json_string(run->line.text));
-	if (is_ok && run->undo.text[0])
-		(void)json_object_set_new(reply, "undo", json_string(run->undo.text));
+	if (is_ok && run->undo.text[0]) {
+		struct diag undo;
+
+		run_undo_text(run, &undo);
+		(void)json_object_set_new(reply, "undo", json_string(undo.text));
+	}
 	(void)json_object_update_missing(reply, run->json);
 	return reply;
 }
@@ -102,8 +123,12 @@ static void print_text(const struct run *run)
 		puts(run->line.text);
 	if (run->more.text[0])
 		puts(run->more.text);
-	if (run->undo.text[0])
-		printf("undo: %s\n", run->undo.text);
+	if (run->undo.text[0]) {
+		struct diag undo;
+
+		run_undo_text(run, &undo);
+		printf("undo: %s\n", undo.text);
+	}
 }
 
 static void print_error(struct run *run, int result)

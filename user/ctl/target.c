@@ -1,20 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/*
- * What the commands share: opening, choosing services, rails, and the way from a changed policy
- * to a commit or to the answer of --dry-run.
- */
+/* What a command is about: the steerer or the journal, and which services are meant. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/own.h"
 #include "ctl/commands.h"
-#include "ctl/plan.h"
 
 void steerer_done(struct steerer **steerer)
 {
 	if (*steerer)
 		steerer_close(*steerer);
+}
+
+void journal_done_with(struct journal **journal)
+{
+	if (*journal)
+		journal_close(*journal);
+}
+
+/* Readers do not repair the journal; they say that the next writer will. */
+static void warn_ahead(struct run *run, const struct steerer *steerer)
+{
+	const struct journal *journal = steerer_journal((struct steerer *)steerer);
+	uint64_t live = steerer_policy(steerer)->revision;
+	struct diag text = {0};
+
+	if (!journal || journal_head(journal) == live)
+		return;
+	if (journal_head(journal) < live)
+		diag_add(&text,
+			 "the kernel holds revision %" PRIu64 ", the journal ends at %" PRIu64
+			 "; the next command that changes something journals it",
+			 live, journal_head(journal));
+	else
+		diag_add(&text,
+			 "the kernel holds revision %" PRIu64 ", the journal goes on to %" PRIu64
+			 "; see 'steerctl verify'",
+			 live, journal_head(journal));
+	run_warn(run, text.text);
+}
+
+/* On a host where nothing was ever set up, the way begins with the file. */
+static int not_up(struct run *run)
+{
+	const struct options *o = &run->options;
+	bool is_default = strcmp(o->place.instance, "default") == 0;
+	char pins[PATH_MAX];
+
+	(void)snprintf(pins, sizeof(pins), "%s/%s", o->place.bpffs, o->place.instance);
+	if (access(pins, F_OK) == 0)
+		return STATUS_FAILED; /* half of it is: what is missing has been said */
+	if (access(o->config, R_OK) == 0)
+		return diag_fail(&run->why, STATUS_FAILED,
+				 "steer is not up%s%s: start it with 'steerctl up' (%s is there)",
+				 is_default ? "" : ", instance ",
+				 is_default ? "" : o->place.instance, o->config);
+	return diag_fail(&run->why, STATUS_FAILED,
+			 "steer is not up%s%s, and %s is not there: write it (see steerctl(8)), "
+			 "then 'steerctl check' and 'steerctl up'",
+			 is_default ? "" : ", instance ", is_default ? "" : o->place.instance,
+			 o->config);
 }
 
 int run_open(struct run *run, enum steerer_mode mode, struct steerer **ret_steerer)
@@ -26,12 +74,14 @@ int run_open(struct run *run, enum steerer_mode mode, struct steerer **ret_steer
 
 	if (o->dry_run)
 		mode = STEERER_READ;
-	result = steerer_open(&o->place, mode, o->timeout_ms, ret_steerer, &notice, &run->why);
+	result = steerer_open(&o->place, mode, (int)o->timeout_ms, ret_steerer, &notice, &run->why);
 	if (result) {
 		*ret_steerer = NULL;
-		return result;
+		return result == -ENOTCONN ? not_up(run) : result;
 	}
 	run_warn(run, notice.text);
+	if (mode == STEERER_READ)
+		warn_ahead(run, *ret_steerer);
 	revision = steerer_policy(*ret_steerer)->revision;
 	run->before = revision;
 	run->after = revision;
@@ -40,6 +90,65 @@ int run_open(struct run *run, enum steerer_mode mode, struct steerer **ret_steer
 	return diag_fail(&run->why, STATUS_OTHER_REVISION,
 			 "revision is %" PRIu64 ", not %" PRIu64 " as --if-rev wants", revision,
 			 o->if_revision);
+}
+
+int run_read(struct run *run, struct steerer **ret_steerer, const struct service **ret_only)
+{
+	struct service *only = NULL;
+	int result = run_open(run, STEERER_READ, ret_steerer);
+
+	if (!result)
+		result = run_service(run, steerer_policy(*ret_steerer), &only);
+	*ret_only = only;
+	return result;
+}
+
+int run_write(struct run *run, struct steerer **ret_steerer, struct policy *ret_next)
+{
+	int result = run_open(run, STEERER_WRITE, ret_steerer);
+
+	return result ? result : policy_copy(steerer_policy(*ret_steerer), ret_next);
+}
+
+int run_journal(struct run *run, struct journal **ret_journal)
+{
+	const struct steerer_place *place = &run->options.place;
+	struct diag notice = {0};
+	char path[PATH_MAX];
+	int result;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", place->state, place->instance);
+	result = journal_open(path, false, ret_journal, &notice, &run->why);
+	if (result) {
+		*ret_journal = NULL;
+		if (result != -ENOENT)
+			return result;
+		return diag_fail(&run->why, STATUS_FAILED,
+				 "there is no journal in %s: nothing was ever up here", path);
+	}
+	run_warn(run, notice.text);
+	run->before = run->after = journal_head(*ret_journal);
+	return 0;
+}
+
+int run_revision(struct run *run, const struct journal *journal, const char *name,
+		 uint64_t *ret_revision)
+{
+	const struct journal_entry *entries;
+	struct suggestion near = {.wanted = name};
+	char text[96];
+	size_t count;
+
+	*ret_revision = journal_find(journal, name);
+	if (*ret_revision)
+		return 0;
+	entries = journal_entries(journal, &count);
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].tag[0])
+			suggest_offer(&near, entries[i].tag);
+	return diag_fail(&run->why, STATUS_UNKNOWN_NAME,
+			 "there is no revision or tag '%s'%s; see 'steerctl history'", name,
+			 suggest_text(&near, text));
 }
 
 static int unknown_service(struct run *run, const struct policy *policy)
@@ -135,109 +244,4 @@ int run_choose(struct run *run, const struct policy *policy, const char *const *
 	return diag_fail(&run->why, STATUS_USAGE,
 			 "several services have pool '%s': %.1500s; say -s SERVICE, or --all",
 			 pools[0], names.text);
-}
-
-int run_rails(struct run *run, const struct policy *before, const struct policy *after)
-{
-	const char *override = run->options.override;
-
-	if (override && strcmp(override, "health") == 0)
-		return 0;
-	for (size_t i = 0; i < after->n_services; i++) {
-		const struct service *new = &after->services[i];
-		const struct service *old = policy_service(before, new->name);
-
-		for (size_t p = 0; p < new->n_pools; p++) {
-			const struct pool *pool = &new->pools[p];
-			const struct pool *was = old ? service_pool(old, pool->name) : NULL;
-			uint32_t slots = service_pool_slots(new, pool);
-
-			if (slots == 0 || pool_has_eligible(pool))
-				continue;
-			if (was && !pool_has_eligible(was) && service_pool_slots(old, was) >= slots)
-				continue; /* no worse than it is */
-			return diag_fail(
-				&run->why, STATUS_RAIL,
-				"refused by rail 'health': pool '%s' of %s would get clients and "
-				"has "
-				"no eligible backend (ready, weight above 0); to do it anyway: "
-				"--override health",
-				pool->name, new->name);
-		}
-	}
-	return 0;
-}
-
-int run_count(struct run *run, const struct policy *before, const struct policy *after)
-{
-	run->forward = run->back = run->within = 0;
-	for (size_t i = 0; i < after->n_services; i++) {
-		const struct service *new = &after->services[i];
-		const struct service *old = policy_service(before, new->name);
-		struct plan_moves moves;
-
-		if (!old)
-			continue;
-		if (plan_compare(old, new, &moves))
-			return diag_fail(&run->why, -ENOMEM, "memory is short");
-		run->forward += moves.forward;
-		run->back += moves.back;
-		run->within += moves.within;
-		for (size_t p = 0; p < new->n_pools; p++) {
-			const struct pool *pool = &new->pools[p];
-			const struct pool *was = service_pool(old, pool->name);
-			uint32_t from = was ? service_pool_slots(old, was) : 0;
-			uint32_t to = service_pool_slots(new, pool);
-
-			if (from != to)
-				(void)json_array_append_new(
-					run->changes,
-					json_pack("{s:s, s:s, s:I, s:I}", "service", new->name,
-						  "pool", pool->name, "from_slots",
-						  (json_int_t)from, "to_slots", (json_int_t)to));
-		}
-	}
-	return 0;
-}
-
-int run_would_change(struct run *run)
-{
-	struct diag line = run->line;
-
-	run->line.text[0] = '\0';
-	diag_add(&run->line, "would be: %.1900s", line.text);
-	run->undo.text[0] = '\0';
-	(void)json_object_set_new(run->json, "dry_run", json_true());
-	return STATUS_WOULD_CHANGE;
-}
-
-static void say_moves(struct run *run)
-{
-	if (run->forward + run->back + run->within == 0)
-		return;
-	diag_add(&run->line, "; slots moved: %" PRIu64 " forward, %" PRIu64 " back", run->forward,
-		 run->back);
-	if (run->within)
-		diag_add(&run->line, ", %" PRIu64 " within a pool", run->within);
-}
-
-int run_commit(struct run *run, struct steerer *steerer, struct policy *next)
-{
-	const struct commit_note note = {run->typed, run->options.reason};
-	const struct policy *live = steerer_policy(steerer);
-	int result = run_rails(run, live, next);
-
-	if (!result)
-		result = run_count(run, live, next);
-	if (result)
-		return result;
-	say_moves(run);
-	if (run->options.dry_run)
-		return run_would_change(run);
-	result = steerer_commit(steerer, next, &note, &run->why);
-	if (result)
-		return result;
-	run->after = next->revision;
-	diag_add(&run->line, " (revision %" PRIu64 ", was %" PRIu64 ")", run->after, run->before);
-	return 0;
 }

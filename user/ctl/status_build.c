@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/own.h"
+#include "base/share.h"
+#include "base/time_text.h"
+#include "core/policy_json.h"
+#include "core/table.h"
+#include "ctl/plan.h"
+#include "ctl/status.h"
+
+static json_t *build_backend(const struct backend *backend, uint32_t slots)
+{
+	char address[ADDRESS_TEXT];
+
+	return json_pack("{s:s, s:I, s:s, s:s, s:n, s:I, s:I, s:I, s:I, s:I}", "name",
+			 backend->name, "id", (json_int_t)backend->id, "address",
+			 address_format(&backend->address, address), "state",
+			 policy_state_names[backend->state], "health", "weight",
+			 (json_int_t)backend->weight, "slots", (json_int_t)slots, "packets",
+			 (json_int_t)0, "bytes", (json_int_t)0, "new_connections", (json_int_t)0);
+}
+
+static json_t *build_pool(const struct service *service, const struct pool *pool,
+			  const struct steer_table *table)
+{
+	auto_free uint32_t *slots = calloc(pool->n_backends + 1, sizeof(*slots));
+	uint32_t owned = service_pool_slots(service, pool);
+	json_t *backends = json_array();
+	char share[SHARE_TEXT];
+
+	if (slots)
+		plan_backend_slots(table, pool, slots);
+	for (size_t i = 0; i < pool->n_backends; i++)
+		json_add(backends, build_backend(&pool->backends[i], slots ? slots[i] : 0));
+	return json_pack("{s:s, s:s, s:I, s:s, s:n, s:o}", "name", pool->name, "version",
+			 pool->version, "share_slots", (json_int_t)owned, "share",
+			 share_format(owned, share), "actual_share", "backends", backends);
+}
+
+static json_t *build_frontends(const struct service *service)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < service->n_frontends; i++) {
+		const struct frontend *frontend = &service->frontends[i];
+		bool is_ipv4 = address_is_ipv4(&frontend->address);
+		char address[ADDRESS_TEXT], text[ADDRESS_TEXT + 24];
+
+		(void)snprintf(text, sizeof(text), "%s%s%s:%u/%s", is_ipv4 ? "" : "[",
+			       address_format(&frontend->address, address), is_ipv4 ? "" : "]",
+			       frontend->port,
+			       policy_protocol_names[frontend->protocol == IPPROTO_UDP]);
+		json_add(list, json_string(text));
+	}
+	return list;
+}
+
+/* Shares that a command would bring back; null where it would change nothing. */
+static json_t *build_shares(const struct service *service, const struct shares *shares)
+{
+	struct shares now = {0};
+	struct diag text = {0};
+	bool is_same = !shares->revision || !shares->active[0] ||
+		       service_shares(service, 0, &now) || shares_equal(shares, &now);
+
+	shares_free(&now);
+	if (is_same)
+		return json_null();
+	say_remembered(&text, shares);
+	return json_pack("{s:I, s:s}", "revision", (json_int_t)shares->revision, "shares",
+			 text.text);
+}
+
+/* Who made @revision, from the journal; null where that is not known. */
+static json_t *build_author(const struct journal *journal, uint64_t revision)
+{
+	const struct journal_entry *entries;
+	char when[TIME_TEXT], who[NAME_TEXT];
+	size_t count;
+
+	if (!journal)
+		return json_null();
+	entries = journal_entries(journal, &count);
+	for (size_t i = count; i > 0; i--) {
+		const struct journal_entry *entry = &entries[i - 1];
+
+		if (entry->revision == revision)
+			return json_pack("{s:s, s:s, s:s, s:s}", "when",
+					 time_format(entry->time, when), "who",
+					 journal_who(entry->login, entry->uid, who), "command",
+					 entry->command, "reason", entry->reason);
+	}
+	return json_null();
+}
+
+static json_t *build_service(const struct journal *journal, const struct service *service)
+{
+	auto_free struct steer_table *table = calloc(1, sizeof(*table));
+	json_t *pools;
+
+	if (!table || table_compile(service, table))
+		return NULL;
+	pools = json_array();
+	for (size_t p = 0; p < service->n_pools; p++)
+		json_add(pools, build_pool(service, &service->pools[p], table));
+	return json_pack("{s:s, s:I, s:s, s:n, s:o, s:o, s:o, s:o, s:o}", "name", service->name,
+			 "revision", (json_int_t)service->revision, "active",
+			 service->pools[service->active].name, "transition", "frontends",
+			 build_frontends(service), "changed",
+			 build_author(journal, service->revision), "before",
+			 build_shares(service, &service->before), "base",
+			 build_shares(service, &service->base), "pools", pools);
+}
+
+static json_t *build_interfaces(const struct steerer *steerer)
+{
+	struct diag lines = {0}, why;
+	char *rest = lines.text, *part;
+	json_t *list = json_array();
+
+	if (steerer_interfaces(steerer, &lines, &why))
+		return list;
+	while ((part = strsep(&rest, "\n")))
+		if (part[0])
+			json_add(list, json_string(part));
+	return list;
+}
+
+static json_t *build_lock(const struct journal *journal)
+{
+	struct diag fact = {0};
+
+	if (journal && rail_lock(journal_lock(journal, time(NULL)), &fact))
+		return json_string(fact.text);
+	return json_null();
+}
+
+json_t *status_build(struct steerer *steerer, const struct service *only)
+{
+	const struct policy *policy = steerer_policy(steerer);
+	const struct journal *journal = steerer_journal(steerer);
+	auto_policy struct policy back = {0};
+	json_t *services = json_array();
+	bool is_changed = false;
+	char digest[20];
+
+	for (size_t i = 0; i < policy->n_services; i++)
+		if (!only || only == &policy->services[i])
+			json_add(services, build_service(journal, &policy->services[i]));
+	(void)snprintf(digest, sizeof(digest), "%016" PRIx64, steerer_digest(steerer));
+	(void)steerer_rollback_policy(steerer, false, &back, &is_changed, NULL);
+	return json_pack("{s:o, s:I, s:I, s:s, s:o, s:o, s:s?}", "services", services, "live",
+			 (json_int_t)policy->revision, "generation",
+			 (json_int_t)steerer_generation(steerer), "digest", digest, "interfaces",
+			 build_interfaces(steerer), "locked", build_lock(journal), "way_back",
+			 is_changed ? "rollback" : NULL);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * status -w: look each second. The steerer is opened again only when its word or its journal
+ * changed; between, counters are read. On a terminal the status is drawn over itself with rates
+ * for sums; else each change is one line.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/time_text.h"
+#include "ctl/measure.h"
+#include "ctl/screen.h"
+#include "ctl/status.h"
+
+#define LOOK_MS 1000
+
+struct view {
+	struct run *run;
+	struct steerer *steerer; /* NULL: not up at the moment */
+	json_t *status;
+	json_t *since;	    /* what actual shares are measured from */
+	json_t *before;	    /* services[] of the look before */
+	int64_t before_ms;  /* when that was */
+	off_t journal_size; /* locks change it, and not the word */
+	struct diag said;   /* last line printed without a terminal */
+	uint64_t told;	    /* and the last revision; 0 = none yet */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static off_t journal_size(const struct run *run)
+{
+	struct stat facts;
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s/journal", run->options.place.state,
+		       run->options.place.instance);
+	return stat(path, &facts) == 0 ? facts.st_size : -1;
+}
+
+static void forget(struct view *view)
+{
+	steerer_done(&view->steerer);
+	view->steerer = NULL;
+	json_decref(view->status);
+	json_decref(view->since);
+	view->status = view->since = NULL;
+}
+
+/* Open and build anew. Warnings would tear the picture: they are for "status" without -w. */
+static int look_anew(struct view *view)
+{
+	const struct options *o = &view->run->options;
+	const struct service *only = NULL;
+	struct diag ignored = {0};
+	int result;
+
+	forget(view);
+	view->journal_size = journal_size(view->run);
+	result =
+		steerer_open(&o->place, STEERER_READ, 0, &view->steerer, &ignored, &view->run->why);
+	if (result) {
+		view->steerer = NULL;
+		return result;
+	}
+	only = o->service ? policy_service(steerer_policy(view->steerer), o->service) : NULL;
+	if (o->service && !only)
+		return diag_fail(&view->run->why, STATUS_UNKNOWN_NAME, "there is no service '%s'",
+				 o->service);
+	view->status = status_build(view->steerer, only);
+	view->since = measure_read(view->run);
+	if (!view->since)
+		view->since = measure_now(view->steerer);
+	return view->status ? 0 : -ENOMEM;
+}
+
+static int look(struct view *view)
+{
+	json_t *services;
+	int result = 0;
+
+	if (!view->steerer || !steerer_is_current(view->steerer) ||
+	    journal_size(view->run) != view->journal_size)
+		result = look_anew(view);
+	if (result)
+		return result;
+	services = json_object_get(view->status, "services");
+	measure_fill(services, view->steerer, view->since);
+	return 0;
+}
+
+static void remember_look(struct view *view)
+{
+	json_decref(view->before);
+	view->before = json_deep_copy(json_object_get(view->status, "services"));
+	view->before_ms = now_ms();
+}
+
+/* ---- on a terminal ---- */
+
+static void draw_status(struct view *view, FILE *out, size_t columns)
+{
+	const struct status_sheet sheet = {out, columns};
+	struct status_rates rates = {view->before, 1};
+	const char *back = json_string_value(json_object_get(view->status, "way_back"));
+	int64_t past = now_ms() - view->before_ms;
+	struct diag undo;
+
+	if (past > 0)
+		rates.seconds = (double)past / 1000;
+	status_draw(view->run, view->status, &rates, &sheet);
+	if (!back)
+		return;
+	diag_add(&view->run->undo, "%s", back);
+	run_undo_text(view->run, &undo);
+	view->run->undo.text[0] = '\0'; /* said here, not at the end */
+	fprintf(out, "undo: %s\n", undo.text);
+}
+
+static void draw(struct view *view, int result)
+{
+	size_t columns, lines, size;
+	auto_free char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+	char when[TIME_TEXT];
+
+	if (!out)
+		return;
+	screen_size(&columns, &lines);
+	fprintf(out, "steer %s   %s   each second, q quits\n\n", view->run->options.place.instance,
+		time_format(time(NULL), when));
+	if (result)
+		fprintf(out, "%s\n", view->run->why.text);
+	else
+		draw_status(view, out, columns);
+	if (fclose(out) == 0)
+		screen_show(text);
+}
+
+/* ---- without a terminal ---- */
+
+/* Who made the revisions since the last look, none left out. */
+static void say_revisions(struct view *view)
+{
+	const struct journal *journal = steerer_journal(view->steerer);
+	const struct journal_entry *entries;
+	char when[TIME_TEXT], who[NAME_TEXT];
+	size_t count = 0;
+
+	if (journal && view->told)
+		entries = journal_entries(journal, &count);
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].revision > view->told)
+			printf("%s revision %" PRIu64 " by %s: %s\n",
+			       time_format(entries[i].time, when), entries[i].revision,
+			       journal_who(entries[i].login, entries[i].uid, who),
+			       entries[i].command);
+	view->told = steerer_policy(view->steerer)->revision;
+}
+
+static void say_change(struct view *view, int result)
+{
+	struct diag line = {0}, shares = {0};
+	const struct policy *policy;
+	const char *locked;
+	char when[TIME_TEXT];
+
+	if (result) {
+		diag_add(&line, "%.1000s", view->run->why.text);
+	} else {
+		say_revisions(view);
+		policy = steerer_policy(view->steerer);
+		locked = json_string_value(json_object_get(view->status, "locked"));
+		for (size_t i = 0; i < policy->n_services; i++)
+			if (run_means(view->run, &policy->services[i]))
+				say_shares(&shares, &policy->services[i]);
+		diag_add(&line, "at revision %" PRIu64 ": %.1500s%s%.300s", policy->revision,
+			 shares.text, locked ? "; locked: " : "", locked ? locked : "");
+	}
+	if (strcmp(line.text, view->said.text) == 0)
+		return;
+	view->said = line;
+	printf("%s %s\n", time_format(time(NULL), when), line.text);
+	(void)fflush(stdout);
+}
+
+int status_watch(struct run *run)
+{
+	bool is_terminal = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
+	struct view view = {.run = run};
+	enum screen_event event;
+	int64_t due = now_ms() + LOOK_MS;
+	int result;
+
+	if (run->options.json || run->options.quiet)
+		return diag_fail(&run->why, STATUS_USAGE,
+				 "-w is a view for people; for programs: status --json");
+	result = look(&view);
+	if (!result)
+		result = screen_begin(is_terminal);
+	if (result) {
+		forget(&view);
+		return result;
+	}
+	remember_look(&view);
+	do {
+		if (is_terminal)
+			draw(&view, result);
+		else
+			say_change(&view, result);
+		event = screen_wait((int)(due > now_ms() ? due - now_ms() : 0));
+		if (event != SCREEN_TICK)
+			continue;
+		due = now_ms() + LOOK_MS;
+		if (!result)
+			remember_look(&view);
+		result = look(&view);
+	} while (event != SCREEN_END);
+	screen_end();
+	forget(&view);
+	json_decref(view.before);
+	return 0;
+}
