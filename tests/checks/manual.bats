@@ -82,11 +82,11 @@ complete_words() {
 	[[ -z $(complete_words rollback --to 1) ]]
 }
 
-@test "the manual explains every exit status that the code can give, and passes lint" {
+@test "the manual explains every exit status that the code can give, and is clean groff" {
 	while read -r code; do
 		grep -qE "^\.It $code$" user/ctl/steerctl.8 || { echo "missing: $code"; false; }
 	done < <(grep -oE 'STATUS_[A-Z_]+ = [0-9]+' user/ctl/commands.h | grep -oE '[0-9]+$')
-	run -0 mandoc -Tlint -W warning user/ctl/steerctl.8
+	[[ -z $(LC_ALL=C MANWIDTH=100 man --warnings -E UTF-8 -l -Tutf8 -Z user/ctl/steerctl.8 2>&1 >/dev/null) ]]
 }
 
 @test "the manual names every environment variable that steerctl reads" {
