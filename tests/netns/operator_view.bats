@@ -93,6 +93,18 @@ swap_table() {
 	[[ $(steer get canary) == "canary 0%" ]]
 }
 
+@test "the undo line is right also where a switch moves nobody" {
+	steer set canary 100%
+	run -0 steer switch canary
+	[[ ${lines[0]} != *"slots moved"* ]]
+	undo=$(sed -n 's/^undo: steerctl //p' <<<"$output")
+	# shellcheck disable=SC2086
+	steer $undo
+	[[ $(steer status --json | jq -r '.services[0].active') == blue ]]
+	[[ $(steer get canary) == "canary 100%" ]]
+	steer rollback
+}
+
 @test "--dry-run exits 3 when it would change something, else 0, and changes nothing" {
 	before=$(revision)
 	run -3 steer set canary 5% --dry-run

@@ -33,26 +33,31 @@ static int parse_requests(struct run *run, struct share_request *requests, const
 static void say_imbalance(struct run *run, const struct service *service)
 {
 	auto_free struct steer_table *table = calloc(1, sizeof(*table));
-	json_t *list = json_object();
+	json_t *list = json_object_get(run->json, "imbalance");
+	bool is_only = run->service[0] != '\0';
 
-	if (!table || table_compile(service, table)) {
-		json_decref(list);
+	if (!table || table_compile(service, table))
 		return;
+	if (!list) {
+		list = json_object();
+		(void)json_object_set_new(run->json, "imbalance", list);
 	}
 	for (size_t p = 0; p < service->n_pools; p++) {
 		const struct pool *pool = &service->pools[p];
 		auto_free uint32_t *slots = calloc(pool->n_backends + 1, sizeof(*slots));
-		double imbalance = 0;
+		char name[2 * NAME_TEXT];
+		double imbalance;
 
 		if (!slots || service_pool_slots(service, pool) == 0)
 			continue;
 		plan_backend_slots(table, pool, slots);
 		imbalance = table_imbalance(pool, slots);
-		diag_add(&run->more, "%s%s %.3f",
-			 run->more.text[0] ? ", " : "imbalance: ", pool->name, imbalance);
-		(void)json_object_set_new(list, pool->name, json_real(imbalance));
+		(void)snprintf(name, sizeof(name), "%s%s%s", is_only ? "" : service->name,
+			       is_only ? "" : "/", pool->name);
+		diag_add(&run->more, "%s%s %.3f", run->more.text[0] ? ", " : "imbalance: ", name,
+			 imbalance);
+		(void)json_object_set_new(list, name, json_real(imbalance));
 	}
-	(void)json_object_set_new(run->json, "imbalance", list);
 }
 
 typedef int (*change_service)(struct service *service, const void *what, uint64_t revision,
@@ -65,7 +70,7 @@ static int change_shares(struct run *run, const char *const *pools, size_t n_poo
 	auto_steerer struct steerer *steerer = NULL;
 	auto_policy struct policy next = {0};
 	bool chosen[STEER_SERVICES] = {0};
-	bool is_changed = false;
+	bool is_changed = false, is_step = true;
 	int result = run_write(run, &steerer, &next);
 
 	if (!result)
@@ -78,6 +83,8 @@ static int change_shares(struct run *run, const char *const *pools, size_t n_poo
 		result = change(&next.services[i], what, run->before, steerer_hash_key(steerer),
 				&is_this, &run->why);
 		is_changed |= is_this;
+		/* A switch that moves nobody is no step of a release. */
+		is_step &= !is_this || next.services[i].before.revision == run->before;
 		if (!result) {
 			say_shares(&run->line, &next.services[i]);
 			say_imbalance(run, &next.services[i]);
@@ -90,7 +97,10 @@ static int change_shares(struct run *run, const char *const *pools, size_t n_poo
 		diag_add(&run->line, ": already so (revision %" PRIu64 ")", run->before);
 		return 0;
 	}
-	diag_add(&run->undo, "rollback --step");
+	if (is_step)
+		diag_add(&run->undo, "rollback --step");
+	else
+		diag_add(&run->undo, "rollback --to %" PRIu64, run->before);
 	return run_commit(run, steerer, &next);
 }
 

@@ -60,16 +60,20 @@ static json_t *build_frontends(const struct service *service)
 	return list;
 }
 
-/* Shares that a command would bring back; null where it would change nothing. */
-static json_t *build_shares(const struct service *service, const struct shares *shares)
-{
-	struct shares now = {0};
-	struct diag text = {0};
-	bool is_same = !shares->revision || !shares->active[0] ||
-		       service_shares(service, 0, &now) || shares_equal(shares, &now);
+/* Where the rollback commands lead; without services where they would change nothing. */
+struct ways_back {
+	struct policy base; /* "rollback" */
+	struct policy step; /* "rollback --step" */
+};
 
-	shares_free(&now);
-	if (is_same)
+/* @shares if @back, which a command would make live, restores them in @service; else null. */
+static json_t *build_shares(const struct service *service, const struct shares *shares,
+			    const struct policy *back)
+{
+	const struct service *then = policy_service(back, service->name);
+	struct diag text = {0};
+
+	if (!then || then->revision != back->revision)
 		return json_null();
 	say_remembered(&text, shares);
 	return json_pack("{s:I, s:s}", "revision", (json_int_t)shares->revision, "shares",
@@ -98,7 +102,8 @@ static json_t *build_author(const struct journal *journal, uint64_t revision)
 	return json_null();
 }
 
-static json_t *build_service(const struct journal *journal, const struct service *service)
+static json_t *build_service(const struct journal *journal, const struct service *service,
+			     const struct ways_back *back)
 {
 	auto_free struct steer_table *table = calloc(1, sizeof(*table));
 	json_t *pools;
@@ -113,8 +118,8 @@ static json_t *build_service(const struct journal *journal, const struct service
 			 service->pools[service->active].name, "transition", "frontends",
 			 build_frontends(service), "changed",
 			 build_author(journal, service->revision), "before",
-			 build_shares(service, &service->before), "base",
-			 build_shares(service, &service->base), "pools", pools);
+			 build_shares(service, &service->before, &back->step), "base",
+			 build_shares(service, &service->base, &back->base), "pools", pools);
 }
 
 static json_t *build_interfaces(const struct steerer *steerer)
@@ -140,23 +145,35 @@ static json_t *build_lock(const struct journal *journal)
 	return json_null();
 }
 
-json_t *status_build(struct steerer *steerer, const struct service *only)
+static json_t *build_services(struct steerer *steerer, const struct service *only,
+			      const struct ways_back *back)
 {
 	const struct policy *policy = steerer_policy(steerer);
 	const struct journal *journal = steerer_journal(steerer);
-	auto_policy struct policy back = {0};
 	json_t *services = json_array();
-	bool is_changed = false;
-	char digest[20];
 
 	for (size_t i = 0; i < policy->n_services; i++)
 		if (!only || only == &policy->services[i])
-			json_add(services, build_service(journal, &policy->services[i]));
+			json_add(services, build_service(journal, &policy->services[i], back));
+	return services;
+}
+
+json_t *status_build(struct steerer *steerer, const struct service *only)
+{
+	struct ways_back back = {0};
+	bool is_changed = false, ignored;
+	char digest[20];
+	json_t *services;
+
+	(void)steerer_rollback_policy(steerer, false, &back.base, &is_changed, NULL);
+	(void)steerer_rollback_policy(steerer, true, &back.step, &ignored, NULL);
+	services = build_services(steerer, only, &back);
+	policy_free(&back.base);
+	policy_free(&back.step);
 	(void)snprintf(digest, sizeof(digest), "%016" PRIx64, steerer_digest(steerer));
-	(void)steerer_rollback_policy(steerer, false, &back, &is_changed, NULL);
 	return json_pack("{s:o, s:I, s:I, s:s, s:o, s:o, s:s?}", "services", services, "live",
-			 (json_int_t)policy->revision, "generation",
+			 (json_int_t)steerer_policy(steerer)->revision, "generation",
 			 (json_int_t)steerer_generation(steerer), "digest", digest, "interfaces",
-			 build_interfaces(steerer), "locked", build_lock(journal), "way_back",
-			 is_changed ? "rollback" : NULL);
+			 build_interfaces(steerer), "locked", build_lock(steerer_journal(steerer)),
+			 "way_back", is_changed ? "rollback" : NULL);
 }
