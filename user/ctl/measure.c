@@ -33,18 +33,7 @@ static json_t *count_service(const struct steerer *steerer, const struct service
 	return json_pack("{s:I, s:o}", "revision", (json_int_t)service->revision, "counts", counts);
 }
 
-json_t *measure_now(const struct steerer *steerer)
-{
-	const struct policy *policy = steerer_policy(steerer);
-	json_t *all = json_object();
-
-	for (size_t i = 0; i < policy->n_services; i++)
-		(void)json_object_set_new(all, policy->services[i].name,
-					  count_service(steerer, &policy->services[i]));
-	return all;
-}
-
-static void note_path(const struct run *run, char path[static PATH_MAX])
+void measure_path(const struct run *run, char path[static PATH_MAX])
 {
 	(void)snprintf(path, PATH_MAX, "%s/%s/since.json", run->options.run,
 		       run->options.place.instance);
@@ -54,7 +43,7 @@ json_t *measure_read(const struct run *run)
 {
 	char path[PATH_MAX];
 
-	note_path(run, path);
+	measure_path(run, path);
 	return json_load_file(path, 0, NULL);
 }
 
@@ -63,7 +52,7 @@ static void write_note(const struct run *run, const json_t *note)
 {
 	char path[PATH_MAX], beside[PATH_MAX + 32], *slash;
 
-	note_path(run, path);
+	measure_path(run, path);
 	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		(void)mkdir(path, 0755);
@@ -74,26 +63,54 @@ static void write_note(const struct run *run, const json_t *note)
 		(void)unlink(beside);
 }
 
-void measure_note(const struct run *run, const struct steerer *steerer, bool anew)
+/* The note of @service if it is of its revision. */
+static json_t *find_note(const json_t *notes, const struct service *service)
+{
+	json_t *note = json_object_get(notes, service->name);
+	json_int_t revision = json_integer_value(json_object_get(note, "revision"));
+
+	return note && (uint64_t)revision == service->revision ? note : NULL;
+}
+
+/* The notes that hold, and new ones of where the others stand now. */
+static json_t *renew(const json_t *old, const struct steerer *steerer, bool is_view)
 {
 	const struct policy *policy = steerer_policy(steerer);
-	json_t *old = anew ? NULL : measure_read(run);
-	json_t *note = json_object();
+	json_t *notes = json_object();
 
 	for (size_t i = 0; i < policy->n_services; i++) {
 		const struct service *service = &policy->services[i];
-		json_t *noted = json_object_get(old, service->name);
-		json_int_t revision = json_integer_value(json_object_get(noted, "revision"));
+		json_t *note = find_note(old, service), *fresh;
 
-		if (noted && (uint64_t)revision == service->revision)
-			(void)json_object_set(note, service->name, noted);
-		else
-			(void)json_object_set_new(note, service->name,
-						  count_service(steerer, service));
+		if (note) {
+			(void)json_object_set(notes, service->name, note);
+			continue;
+		}
+		fresh = count_service(steerer, service);
+		if (is_view)
+			(void)json_object_set_new(fresh, "view", json_true());
+		(void)json_object_set_new(notes, service->name, fresh);
 	}
-	write_note(run, note);
-	json_decref(note);
+	return notes;
+}
+
+void measure_note(const struct run *run, const struct steerer *steerer, bool anew)
+{
+	json_t *old = anew ? NULL : measure_read(run);
+	json_t *notes = renew(old, steerer, false);
+
+	write_note(run, notes);
+	json_decref(notes);
 	json_decref(old);
+}
+
+json_t *measure_view(const struct run *run, const struct steerer *steerer)
+{
+	json_t *old = measure_read(run);
+	json_t *notes = renew(old, steerer, true);
+
+	json_decref(old);
+	return notes;
 }
 
 /* ---- shares ---- */
@@ -140,13 +157,13 @@ static bool has_tcp(const json_t *service)
 	return false;
 }
 
-static const json_t *counts_of(const json_t *service, const json_t *since)
+static const json_t *note_of(const json_t *service, const json_t *since)
 {
 	const json_t *noted =
 		json_object_get(since, json_string_value(json_object_get(service, "name")));
 
 	return json_equal(json_object_get(noted, "revision"), json_object_get(service, "revision"))
-		       ? json_object_get(noted, "counts")
+		       ? noted
 		       : NULL;
 }
 
@@ -154,7 +171,7 @@ static void fill_service(json_t *service, const struct steerer *steerer, const j
 {
 	json_t *pools = json_object_get(service, "pools"), *pool, *backend;
 	auto_free json_int_t *got = calloc(json_array_size(pools) + 1, sizeof(*got));
-	const json_t *counts = counts_of(service, since);
+	const json_t *note = note_of(service, since), *counts = json_object_get(note, "counts");
 	bool by_connections = has_tcp(service), is_known = got && counts;
 	json_int_t total = 0;
 	size_t p, b;

@@ -9,7 +9,11 @@
 #ifndef STEER_CTL_MEASURE_H
 #define STEER_CTL_MEASURE_H
 
+#include <limits.h>
+
 #include "ctl/commands.h"
+
+void measure_path(const struct run *run, char path[static PATH_MAX]);
 
 /* Note the counters of services whose revision is not noted yet; of all with @anew. */
 void measure_note(const struct run *run, const struct steerer *steerer, bool anew);
@@ -17,8 +21,8 @@ void measure_note(const struct run *run, const struct steerer *steerer, bool ane
 /* {service: {"revision": n, "counts": {backend id: [connections, packets]}}}; NULL if unknown. */
 json_t *measure_read(const struct run *run);
 
-/* The same of now: for a view that has no note to compare with. */
-json_t *measure_now(const struct steerer *steerer);
+/* The same for a view that begins: what has no note is measured from now on ("view": true). */
+json_t *measure_view(const struct run *run, const struct steerer *steerer);
 
 /*
  * Fill packets, bytes and new_connections of the backends of @services (as "status --json" has

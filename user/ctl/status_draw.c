@@ -164,10 +164,12 @@ static void draw_notes(FILE *stream, const json_t *service)
 	draw_back(stream, service, "before", "  was:", "rollback --step");
 	draw_back(stream, service, "base", "  base:", "rollback");
 	if (json_is_integer(total))
-		fprintf(stream, "  ACTUAL: of %" JSON_INTEGER_FORMAT " %s since that revision\n",
+		fprintf(stream, "  ACTUAL: of %" JSON_INTEGER_FORMAT " %s since %s\n",
 			json_integer_value(total),
 			strcmp(text_of(actual, "by", ""), "packets") == 0 ? "packets"
-									  : "new connections");
+									  : "new connections",
+			strcmp(text_of(actual, "since", ""), "view") == 0 ? "this view began"
+									  : "that revision");
 	else
 		fputs("  ACTUAL: unknown, no counters were noted at that revision\n", stream);
 }

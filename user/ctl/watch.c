@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * status -w: look each second. The steerer is opened again only when its word or its journal
+ * status -w: look each second. The steerer is opened again only when its word or its files
  * changed; between, counters are read. On a terminal the status is drawn over itself with rates
  * for sums; else each change is one line.
  */
@@ -25,12 +25,12 @@ struct view {
 	struct run *run;
 	struct steerer *steerer; /* NULL: not up at the moment */
 	json_t *status;
-	json_t *since;	    /* what actual shares are measured from */
-	json_t *before;	    /* services[] of the look before */
-	int64_t before_ms;  /* when that was */
-	off_t journal_size; /* locks change it, and not the word */
-	struct diag said;   /* last line printed without a terminal */
-	uint64_t told;	    /* and the last revision; 0 = none yet */
+	json_t *since;	   /* what actual shares are measured from */
+	json_t *before;	   /* services[] of the look before */
+	int64_t before_ms; /* when that was */
+	uint64_t files;	   /* files_mark() of the last opening */
+	struct diag said;  /* key of the last line printed without a terminal */
+	uint64_t told;	   /* and its revision; 0 = none yet */
 };
 
 static int64_t now_ms(void)
@@ -41,14 +41,21 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static off_t journal_size(const struct run *run)
+/*
+ * Changes with what a commit leaves on disk besides the word: locks are in the journal alone,
+ * and the note of the counters is renamed into its place shortly after the swap.
+ */
+static uint64_t files_mark(const struct run *run)
 {
-	struct stat facts;
+	struct stat journal = {0}, note = {0};
 	char path[PATH_MAX];
 
 	(void)snprintf(path, sizeof(path), "%s/%s/journal", run->options.place.state,
 		       run->options.place.instance);
-	return stat(path, &facts) == 0 ? facts.st_size : -1;
+	(void)stat(path, &journal);
+	measure_path(run, path);
+	(void)stat(path, &note);
+	return (uint64_t)journal.st_size ^ (uint64_t)note.st_ino << 32;
 }
 
 static void forget(struct view *view)
@@ -69,7 +76,7 @@ static int look_anew(struct view *view)
 	int result;
 
 	forget(view);
-	view->journal_size = journal_size(view->run);
+	view->files = files_mark(view->run);
 	result =
 		steerer_open(&o->place, STEERER_READ, 0, &view->steerer, &ignored, &view->run->why);
 	if (result) {
@@ -81,9 +88,7 @@ static int look_anew(struct view *view)
 		return diag_fail(&view->run->why, STATUS_UNKNOWN_NAME, "there is no service '%s'",
 				 o->service);
 	view->status = status_build(view->steerer, only);
-	view->since = measure_read(view->run);
-	if (!view->since)
-		view->since = measure_now(view->steerer);
+	view->since = measure_view(view->run, view->steerer);
 	return view->status ? 0 : -ENOMEM;
 }
 
@@ -93,7 +98,7 @@ static int look(struct view *view)
 	int result = 0;
 
 	if (!view->steerer || !steerer_is_current(view->steerer) ||
-	    journal_size(view->run) != view->journal_size)
+	    files_mark(view->run) != view->files)
 		result = look_anew(view);
 	if (result)
 		return result;
@@ -171,28 +176,50 @@ static void say_revisions(struct view *view)
 	view->told = steerer_policy(view->steerer)->revision;
 }
 
+/* The services that changed after @told, all of them the first time. */
+static void add_services(const struct view *view, uint64_t told, struct diag *line)
+{
+	const struct policy *policy = steerer_policy(view->steerer);
+	struct diag shares = {0};
+
+	for (size_t i = 0; i < policy->n_services; i++)
+		if (run_means(view->run, &policy->services[i]) &&
+		    (!told || policy->services[i].revision > told))
+			say_shares(&shares, &policy->services[i]);
+	diag_add(line, "at revision %" PRIu64 "%s%.1500s", policy->revision,
+		 shares.text[0] ? ": " : "", shares.text);
+}
+
+/* Revision, lock or trouble: what makes a line worth printing. */
+static struct diag change_key(const struct view *view, int result, const char *locked)
+{
+	struct diag key = {0};
+
+	if (result)
+		diag_add(&key, "%.1000s", view->run->why.text);
+	else
+		diag_add(&key, "%" PRIu64 " %s", steerer_policy(view->steerer)->revision, locked);
+	return key;
+}
+
 static void say_change(struct view *view, int result)
 {
-	struct diag line = {0}, shares = {0};
-	const struct policy *policy;
-	const char *locked;
+	const char *locked = json_string_value(json_object_get(view->status, "locked")) ?: "";
+	const struct diag key = change_key(view, result, locked);
+	struct diag line = {0};
+	uint64_t told = view->told;
 	char when[TIME_TEXT];
 
+	if (strcmp(key.text, view->said.text) == 0)
+		return;
+	view->said = key;
 	if (result) {
-		diag_add(&line, "%.1000s", view->run->why.text);
+		line = key;
 	} else {
 		say_revisions(view);
-		policy = steerer_policy(view->steerer);
-		locked = json_string_value(json_object_get(view->status, "locked"));
-		for (size_t i = 0; i < policy->n_services; i++)
-			if (run_means(view->run, &policy->services[i]))
-				say_shares(&shares, &policy->services[i]);
-		diag_add(&line, "at revision %" PRIu64 ": %.1500s%s%.300s", policy->revision,
-			 shares.text, locked ? "; locked: " : "", locked ? locked : "");
+		add_services(view, told, &line);
+		diag_add(&line, "%s%.300s", locked[0] ? "; locked: " : "", locked);
 	}
-	if (strcmp(line.text, view->said.text) == 0)
-		return;
-	view->said = line;
 	printf("%s %s\n", time_format(time(NULL), when), line.text);
 	(void)fflush(stdout);
 }
