@@ -41,7 +41,7 @@ static int stats_verdicts(struct run *run, const struct steerer *steerer)
 	static const struct column columns[] = {{"VERDICT", COLUMN_TEXT},
 						{"PACKETS", COLUMN_NUMBER},
 						{"BYTES", COLUMN_NUMBER},
-						{"MEANING", COLUMN_TEXT}};
+						{"MEANING", COLUMN_WRAP}};
 	struct libscols_table *table = table_new(run, columns, ARRAY_SIZE(columns));
 	json_t *list = json_array();
 	int result = 0;

@@ -13,7 +13,7 @@
 static bool refuses(enum rail rail, const struct steerer *steerer, const struct policy *after,
 		    struct diag *ret_fact)
 {
-	const struct journal *journal = steerer_journal((struct steerer *)steerer);
+	const struct journal *journal = steerer_journal(steerer);
 
 	switch (rail) {
 	case RAIL_HEALTH:

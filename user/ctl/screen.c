@@ -115,6 +115,7 @@ static size_t fitting(const char *line, size_t length, size_t columns)
 /* What is past the right or the bottom would scroll the screen away: it is left out. */
 void screen_show(const char *text)
 {
+	static const char more[] = "(more below: a taller window or -s SERVICE shows it)";
 	size_t columns, lines, size;
 	auto_free char *bytes = NULL;
 	FILE *out = open_memstream(&bytes, &size);
@@ -126,6 +127,10 @@ void screen_show(const char *text)
 	for (size_t line = 0; line < lines && *text; line++) {
 		size_t length = strcspn(text, "\n");
 
+		if (line + 1 == lines && text[length] && text[length + 1]) {
+			text = more;
+			length = strlen(more);
+		}
 		(void)fwrite(text, 1, fitting(text, length, columns), out);
 		fputs(NO_COLOR CLEAR_LINE, out);
 		text += length;

@@ -6,7 +6,16 @@
 #include "ctl/status.h"
 #include "ctl/table.h"
 
-enum { COLUMN_POOL = 1, COLUMN_STATE = 7, COLUMN_COUNT = 10 };
+enum {
+	COLUMN_POOL = 1,
+	COLUMN_VERSION = 2,
+	COLUMN_SLOTS = 5,
+	COLUMN_STATE = 7,
+	COLUMN_COUNT = 10,
+};
+
+#define WIDTH_FULL    78 /* narrower: without slots, which the share tells as well */
+#define WIDTH_SMALLER 70 /* narrower: without versions */
 
 #define COLUMNS(connections, packets)                                                              \
 	{                                                                                          \
@@ -199,6 +208,10 @@ void status_draw(const struct run *run, const json_t *status, const struct statu
 		table_new(run, rates->before ? rates_columns : columns, COLUMN_COUNT);
 	size_t i;
 
+	if (sheet->width && sheet->width < WIDTH_FULL)
+		table_hide(table, COLUMN_SLOTS);
+	if (sheet->width && sheet->width < WIDTH_SMALLER)
+		table_hide(table, COLUMN_VERSION);
 	if (sheet->width)
 		table_direct(table, sheet->stream, sheet->width);
 	json_array_foreach (services, i, service)

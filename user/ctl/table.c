@@ -27,6 +27,14 @@ void table_direct(struct libscols_table *table, FILE *stream, size_t width)
 	(void)scols_table_set_termwidth(table, width);
 }
 
+void table_hide(struct libscols_table *table, size_t column)
+{
+	struct libscols_column *hidden = table ? scols_table_get_column(table, column) : NULL;
+
+	if (hidden)
+		(void)scols_column_set_flags(hidden, SCOLS_FL_HIDDEN);
+}
+
 struct libscols_line *table_row(struct libscols_table *table, const char *const *cells,
 				size_t n_cells)
 {

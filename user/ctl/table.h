@@ -36,6 +36,7 @@ struct libscols_table *table_new(const struct run *run, const struct column *col
 				 size_t n_columns);
 /* Print into @stream as for a terminal @width columns wide. */
 void table_direct(struct libscols_table *table, FILE *stream, size_t width);
+void table_hide(struct libscols_table *table, size_t column);
 struct libscols_line *table_row(struct libscols_table *table, const char *const *cells,
 				size_t n_cells);
 void table_paint(struct libscols_line *line, size_t column, const char *color);

@@ -24,7 +24,7 @@ void journal_done_with(struct journal **journal)
 /* Readers do not repair the journal; they say that the next writer will. */
 static void warn_ahead(struct run *run, const struct steerer *steerer)
 {
-	const struct journal *journal = steerer_journal((struct steerer *)steerer);
+	const struct journal *journal = steerer_journal(steerer);
 	uint64_t live = steerer_policy(steerer)->revision;
 	struct diag text = {0};
 
