@@ -47,7 +47,9 @@ void edge_up(struct edge *edge, const char *config)
 	edge->place = (struct steerer_place){
 		.instance = edge->instance, .bpffs = "/sys/fs/bpf/steer", .state = edge->folder};
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	shell("ip link add edge0 type veth peer name peer0 && ip link set edge0 up && "
+	/* Nothing but the test may send: peer0 would solicit routers, and steer count that. */
+	shell("ip link add edge0 type veth peer name peer0 && "
+	      "echo 1 >/proc/sys/net/ipv6/conf/peer0/disable_ipv6 && ip link set edge0 up && "
 	      "ip link set peer0 up && ip addr add 10.0.0.1/24 dev edge0 && "
 	      "ip -6 addr add 2001:db8:10::1/64 dev edge0 nodad");
 	write_config(edge, config, path);
