@@ -41,14 +41,15 @@ LIB_SRC   := $(wildcard user/base/*.c user/core/*.c)
 CTL_SRC   := $(wildcard user/ctl/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 PROG_SRC  := $(wildcard tests/program/test_*.c)
-BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 HARN_SRC  := $(wildcard tests/harness/*.c)
 TOOL_SRC  := $(wildcard tests/harness/tools/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 BPF_OBJ := $(patsubst bpf/%.bpf.c,$(BUILD)/%.bpf.o,$(wildcard bpf/*.bpf.c))
 SKELS   := $(BPF_OBJ:.bpf.o=.skel.h)
-TEST_BPF := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard tests/bench/*.bpf.c tests/harness/*.bpf.c))
+TEST_BPF := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard tests/harness/*.bpf.c))
+BENCH_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
 UNIT  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 PROG  := $(patsubst %.c,$(BUILD)/%,$(PROG_SRC))
@@ -72,7 +73,7 @@ $(BUILD)/tests/%.bpf.o: tests/%.bpf.c
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(if $(V),,@echo "  SKEL  $@")
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 
 $(BUILD)/%.o: %.c | $(SKELS)
 	@mkdir -p $(@D)
@@ -89,8 +90,9 @@ $(BUILD)/steerctl: $(call obj,$(CTL_SRC)) $(BUILD)/libsteer.a
 $(UNIT) $(PROG): $(BUILD)/%: $(BUILD)/%.o $(call obj,$(HARN_SRC)) $(BUILD)/libsteer.a $(TEST_BPF)
 	$(if $(V),,@)$(if $(V),,echo "  LINK  $@" &&) $(CC) $(CFLAGS) $(filter-out %.bpf.o,$^) -lcmocka $(LDLIBS) -o $@
 
-$(BUILD)/steer-bench: $(call obj,$(BENCH_SRC)) $(call obj,$(HARN_SRC)) $(BUILD)/libsteer.a $(TEST_BPF)
-	$(if $(V),,@)$(if $(V),,echo "  LINK  $@" &&) $(CC) $(CFLAGS) $(filter-out %.bpf.o,$^) $(LDLIBS) -o $@
+$(call obj,$(BENCH_SRC)): | $(BENCH_SKELS)
+$(BUILD)/steer-bench: $(call obj,$(BENCH_SRC)) $(call obj,$(HARN_SRC)) $(BUILD)/libsteer.a
+	$(if $(V),,@)$(if $(V),,echo "  LINK  $@" &&) $(CC) $(CFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 
 $(BUILD)/tools/%: $(BUILD)/tests/harness/tools/%.o
 	@mkdir -p $(@D)
@@ -106,7 +108,7 @@ check-netns: tests
 check-all: tests
 	$(Q)tests/run unit checks program netns
 
-bench: $(BENCH)
+bench: all $(BENCH)
 	$(Q)$(BENCH) $(BENCH_ARGS)
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')
