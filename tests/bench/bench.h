@@ -123,4 +123,7 @@ double clock_ns(int clock);
 /* Say why there are no figures and exit; what is up is taken down. */
 void __attribute__((noreturn, format(printf, 1, 2))) bench_fail(const char *format, ...);
 
+/* The same after SIGINT or SIGTERM. */
+void bench_check_signals(void);
+
 #endif

@@ -4,24 +4,27 @@
  * and jumps into the program under test; main.c says why.
  *
  * Every store is one word that contains whatever the program under test reads of it, so that its
- * loads are served from the store buffer: the packets of a NIC do not stall either. All settings
- * are constants to the verifier; a driver is loaded for each case.
+ * loads are served from the store buffer: the packets of a NIC do not stall either. What the case
+ * asks for stands in variables that user space writes between two runs.
  */
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #define CLIENTS4 0x64400000 /* 100.64.0.0/10, RFC 6598 */
 #define CLIENTS6 0x20010db8 /* 2001:db8::/32, RFC 3849: the next 32 bits number the /64 */
 
-const volatile __u64 mac_low;	  /* bytes 0..7 of the frame */
-const volatile __u32 mac_high;	  /* bytes 8..11 */
-const volatile __u64 header;	  /* IPv4: TTL, protocol, checksum; IPv6: first 8 bytes */
-const volatile __u32 frame_bytes; /* as built by the case */
-const volatile __u32 network;	  /* offset of the network header */
-const volatile __u32 family;	  /* 4, 6; anything else: only the Ethernet header is put back */
-const volatile __u32 client_mask; /* clients - 1, a power of two less one */
 const volatile char clang[128] = __clang_version__;
+
+__u64 mac_low;	   /* bytes 0..7 of the frame */
+__u32 mac_high;	   /* bytes 8..11 */
+__u32 network;	   /* offset of the network header, below 32 */
+__u64 header;	   /* IPv4: TTL, protocol, checksum; IPv6: first 8 bytes */
+__u32 frame_bytes; /* as built by the case */
+__u32 family;	   /* 4, 6; anything else: only the Ethernet header is put back */
+__u32 client_mask; /* clients - 1, a power of two less one */
+__u32 state;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -29,8 +32,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } under_test SEC(".maps");
-
-__u32 state;
 
 /* Source: Numerical Recipes, ranqd1. Full period also in the low bits: each client in turn. */
 static __always_inline __u32 next_client(void)
@@ -64,8 +65,8 @@ int driver(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	start = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	ip = start + network;
-	if (ip + 16 > end)
+	ip = start + (network & 31); /* & 31: the bound that the verifier asks for */
+	if (start + ETH_HLEN > end || ip + 16 > end)
 		return XDP_ABORTED;
 	*(__u64 *)start = mac_low;
 	*(__u32 *)(start + 8) = mac_high;

@@ -59,10 +59,18 @@ static void take_down(void)
 	}
 }
 
-/* The system call in progress ends with EINTR, and the failure takes everything down. */
+static volatile sig_atomic_t is_interrupted;
+
 static void on_signal(int number)
 {
 	(void)number;
+	is_interrupted = 1;
+}
+
+void bench_check_signals(void)
+{
+	if (is_interrupted)
+		bench_fail("interrupted");
 }
 
 static void catch_signals(void)

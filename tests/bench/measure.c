@@ -13,20 +13,33 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/if_link.h>
 
 #include "bench/bench.h"
 #include "steer/abi.h"
 #include "tests/bench/driver.skel.h"
 
 #define CASES_MAX 32
-#define WARM_UP	  32 /* part of the repeats that is run before the clock starts */
+
+/*
+ * E, W and T take turns this often within a round. The speed of a virtual machine's CPU changes
+ * by a half from one second to the next; a turn of a few milliseconds sees one speed.
+ */
+#define TURNS 16
 
 /* A case made ready, and its figures so far. */
 struct bout {
 	const struct bench_case *c;
 	struct frame frame;
-	struct driver_bpf *driver;
 	double empty[ROUNDS_MAX], driven[ROUNDS_MAX], over[ROUNDS_MAX];
+};
+
+/* Two drivers, for it takes the kernel a grace period to redirect a tail call. */
+struct rig {
+	const struct edge *edge;
+	struct driver_bpf *to_empty;
+	struct driver_bpf *to_steer;
+	uint32_t ifindex; /* of the edge */
 };
 
 double clock_ns(int clock)
@@ -65,87 +78,138 @@ static uint32_t action_of(uint32_t verdict)
 	return actions[verdict];
 }
 
-/* Run the frame @repeat times through @program as if it came by the edge's interface. */
-static void run_packets(const struct frame *frame, int program, uint32_t repeat, uint32_t action)
+/*
+ * Run the frame as if it came by the edge's interface. Returns nanoseconds of this thread's CPU
+ * time per packet.
+ */
+static double time_packets(const struct rig *rig, const struct frame *frame,
+			   const struct bpf_program *program, uint32_t repeat, uint32_t action)
 {
-	struct xdp_md context = {.data_end = frame->size,
-				 .ingress_ifindex = if_nametoindex("edge0")};
+	struct xdp_md context = {.data_end = frame->size, .ingress_ifindex = rig->ifindex};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->size,
 		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = (int)repeat);
-	int error = bpf_prog_test_run_opts(program, &run);
+	double start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &run);
+	double spent = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
 
+	bench_check_signals(); /* or the run ended with EINTR */
 	if (error)
 		bench_fail("the kernel did not run the program: %s", strerror(-error));
 	if (run.retval != action)
 		bench_fail("XDP action %u instead of %u", run.retval, action);
+	return spent / repeat;
 }
 
-/* Nanoseconds of this thread's CPU time per packet, and the packets run with the warm-up. */
-static double time_packets(const struct frame *frame, int program, uint32_t repeat, uint32_t action)
+static struct driver_bpf *open_driver(void)
 {
-	double start;
-
-	run_packets(frame, program, repeat / WARM_UP, action);
-	start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	run_packets(frame, program, repeat, action);
-	return (clock_ns(CLOCK_THREAD_CPUTIME_ID) - start) / repeat;
-}
-
-static void put_under_test(const struct bout *bout, int program)
-{
-	uint32_t first = 0;
-	int error = bpf_map_update_elem(bpf_map__fd(bout->driver->maps.under_test), &first,
-					&program, BPF_ANY);
-
-	if (error)
-		bench_fail("the driver cannot call the program: %s", strerror(-error));
-}
-
-/* What driver.bpf.c keeps of the frame to put it back. */
-static void prepare_driver(struct bout *bout)
-{
-	const struct frame *frame = &bout->frame;
 	struct driver_bpf *driver = driver_bpf__open();
-	const uint8_t *ip = frame->bytes + frame->network;
 
 	if (!driver)
 		bench_fail("cannot open the driver: %s", strerror(errno));
-	memcpy((void *)&driver->rodata->mac_low, frame->bytes, 8);
-	memcpy((void *)&driver->rodata->mac_high, frame->bytes + 8, 4);
-	if (frame->family == 4)
-		memcpy((void *)&driver->rodata->header, ip + 8, 4);
-	else
-		memcpy((void *)&driver->rodata->header, ip, 8);
-	driver->rodata->frame_bytes = frame->size;
-	driver->rodata->network = frame->network;
-	driver->rodata->family = frame->family;
-	driver->rodata->client_mask = bout->c->clients - 1;
-	if (driver_bpf__load(driver) < 0)
-		bench_fail("cannot load the driver: %s", strerror(errno));
-	bout->driver = driver;
+	return driver;
 }
 
-static void measure_round(const struct edge *edge, struct bout *bout, uint32_t round,
-			  uint32_t repeat)
+/* Load a driver that calls @program, or its own empty one if that is -1. */
+static struct driver_bpf *load_driver(int program)
 {
-	int empty = bpf_program__fd(bout->driver->progs.empty);
-	int driver = bpf_program__fd(bout->driver->progs.driver);
-	uint32_t verdict = bout->c->verdict;
-	uint64_t packets;
+	struct driver_bpf *driver = open_driver();
+	uint32_t first = 0;
+	int error = driver_bpf__load(driver);
+
+	if (error)
+		bench_fail("cannot load the driver: %s", strerror(-error));
+	if (program < 0)
+		program = bpf_program__fd(driver->progs.empty);
+	error = bpf_map__update_elem(driver->maps.under_test, &first, sizeof(first), &program,
+				     sizeof(program), BPF_ANY);
+	if (error)
+		bench_fail("the driver cannot call the program: %s", strerror(-error));
+	return driver;
+}
+
+/*
+ * An attached program has its place in the kernel's XDP dispatcher, as steer has. For any other
+ * one each test run makes a place and removes it again, and waits for a grace period both times.
+ */
+static void attach(const char *interface, const struct bpf_program *program)
+{
+	int error = bpf_xdp_attach((int)if_nametoindex(interface), bpf_program__fd(program),
+				   XDP_FLAGS_DRV_MODE, NULL);
+
+	if (error)
+		bench_fail("cannot attach to %s: %s", interface, strerror(-error));
+}
+
+static void rig_up(const struct edge *edge, struct rig *ret_rig)
+{
+	*ret_rig = (struct rig){
+		.edge = edge,
+		.to_empty = load_driver(-1),
+		.to_steer = load_driver(edge->program_fd),
+		.ifindex = if_nametoindex("edge0"),
+	};
+	/* They stay down and go with the network namespace. */
+	if (system("ip link add bench0 type veth peer name bench1 && "
+		   "ip link add bench2 type veth peer name bench3") != 0)
+		bench_fail("cannot make interfaces for the driver");
+	attach("bench0", ret_rig->to_empty->progs.empty);
+	attach("bench1", ret_rig->to_empty->progs.driver);
+	attach("bench2", ret_rig->to_steer->progs.driver);
+}
+
+static void rig_down(const struct rig *rig)
+{
+	driver_bpf__destroy(rig->to_empty);
+	driver_bpf__destroy(rig->to_steer);
+}
+
+/* Tell a driver what to put back. */
+static void set_driver(const struct bout *bout, struct driver_bpf *driver)
+{
+	const struct frame *frame = &bout->frame;
+	const uint8_t *ip = frame->bytes + frame->network;
+
+	memcpy(&driver->bss->mac_low, frame->bytes, 8);
+	memcpy(&driver->bss->mac_high, frame->bytes + 8, 4);
+	driver->bss->header = 0;
+	memcpy(&driver->bss->header, frame->family == 4 ? ip + 8 : ip, frame->family == 4 ? 4 : 8);
+	driver->bss->frame_bytes = frame->size;
+	driver->bss->network = frame->network;
+	driver->bss->family = frame->family;
+	driver->bss->client_mask = bout->c->clients - 1;
+}
+
+/* One turn each of E, W and T. */
+static void take_turn(const struct rig *rig, const struct bout *bout, uint32_t repeat,
+		      double *ret_empty, double *ret_driven, double *ret_over)
+{
+	uint32_t action = action_of(bout->c->verdict);
 	double steer;
 
-	bout->empty[round] = time_packets(&bout->frame, empty, repeat, XDP_TX);
-	put_under_test(bout, empty);
-	bout->driven[round] = time_packets(&bout->frame, driver, repeat, XDP_TX);
-	put_under_test(bout, edge->program_fd);
-	packets = edge_count(edge, verdict);
-	steer = time_packets(&bout->frame, driver, repeat, action_of(verdict));
-	packets = edge_count(edge, verdict) - packets;
-	if (packets != (uint64_t)repeat + repeat / WARM_UP)
+	*ret_empty = time_packets(rig, &bout->frame, rig->to_empty->progs.empty, repeat, XDP_TX);
+	*ret_driven = time_packets(rig, &bout->frame, rig->to_empty->progs.driver, repeat, XDP_TX);
+	steer = time_packets(rig, &bout->frame, rig->to_steer->progs.driver, repeat, action);
+	*ret_over = steer - *ret_driven;
+}
+
+static void measure_round(const struct rig *rig, struct bout *bout, uint32_t round, uint32_t repeat)
+{
+	uint64_t expected = (uint64_t)(repeat / TURNS) * TURNS;
+	uint64_t counted = edge_count(rig->edge, bout->c->verdict);
+	double empty[TURNS], driven[TURNS], over[TURNS];
+
+	set_driver(bout, rig->to_empty);
+	set_driver(bout, rig->to_steer);
+	for (int i = 0; i < TURNS; i++)
+		take_turn(rig, bout, repeat / TURNS, &empty[i], &driven[i], &over[i]);
+	counted = edge_count(rig->edge, bout->c->verdict) - counted;
+	if (counted != expected)
 		bench_fail("%s: %llu of %llu packets were counted under the expected verdict",
-			   bout->c->name, (unsigned long long)packets,
-			   (unsigned long long)repeat + repeat / WARM_UP);
-	bout->over[round] = steer - bout->driven[round];
+			   bout->c->name, (unsigned long long)counted,
+			   (unsigned long long)expected);
+	bout->empty[round] = figure_of(empty, TURNS).median;
+	bout->driven[round] = figure_of(driven, TURNS).median;
+	bout->over[round] = figure_of(over, TURNS).median;
 }
 
 bool case_is_wanted(const struct bench_case *c, const struct settings *settings)
@@ -157,18 +221,21 @@ size_t measure_group(const struct edge *edge, const struct bench_group *group,
 		     const struct settings *settings, struct result *ret_results)
 {
 	static struct bout bouts[CASES_MAX];
+	struct rig rig;
 	size_t n = 0;
 
+	rig_up(edge, &rig);
 	for (size_t i = 0; i < group->n_cases && n < CASES_MAX; i++) {
 		if (!case_is_wanted(&group->cases[i], settings))
 			continue;
 		bouts[n].c = &group->cases[i];
 		frame_build(bouts[n].c, &bouts[n].frame);
-		prepare_driver(&bouts[n++]);
+		n++;
 	}
 	for (uint32_t round = 0; round < settings->rounds; round++)
 		for (size_t i = 0; i < n; i++)
-			measure_round(edge, &bouts[i], round, settings->repeat);
+			measure_round(&rig, &bouts[i], round, settings->repeat);
+	rig_down(&rig);
 	for (size_t i = 0; i < n; i++) {
 		ret_results[i] = (struct result){
 			.group = group,
@@ -177,17 +244,14 @@ size_t measure_group(const struct edge *edge, const struct bench_group *group,
 			.driver = figure_of(bouts[i].driven, settings->rounds),
 			.over = figure_of(bouts[i].over, settings->rounds),
 		};
-		driver_bpf__destroy(bouts[i].driver);
 	}
 	return n;
 }
 
 void measure_clang(char *text, size_t size)
 {
-	struct driver_bpf *driver = driver_bpf__open();
+	struct driver_bpf *driver = open_driver();
 
-	if (!driver)
-		bench_fail("cannot open the driver: %s", strerror(errno));
 	(void)snprintf(text, size, "%s", driver->rodata->clang);
 	driver_bpf__destroy(driver);
 }
