@@ -17,15 +17,16 @@
 /* One packet, who sends it, and what is expected of it. */
 struct bench_case {
 	const char *name;
-	const char *peers; /* the same case of others, nanoseconds over empty; may be NULL */
-	double target_ns;  /* over empty: the best of them; 0 = none */
-	const char *to;	   /* destination address; its family is the packet's; NULL = ARP */
-	uint32_t port;	   /* destination */
-	uint32_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-	uint32_t clients;  /* a power of two */
-	uint32_t verdict;  /* STEER_VERDICT_* of every packet */
-	bool is_syn;	   /* else ACK */
-	bool is_tagged;	   /* one VLAN tag */
+	const char *peers;  /* the same case of others, nanoseconds over empty; may be NULL */
+	double target_ns;   /* over empty: the best of them; 0 = none */
+	const char *to;	    /* destination address; its family is the packet's; NULL = ARP */
+	uint32_t port;	    /* destination */
+	uint32_t protocol;  /* IPPROTO_TCP or IPPROTO_UDP */
+	uint32_t clients;   /* a power of two */
+	uint32_t verdict;   /* STEER_VERDICT_* of every packet */
+	bool is_syn;	    /* else ACK */
+	bool is_tagged;	    /* one VLAN tag */
+	bool is_redirected; /* the backend is on another interface than the packet came by */
 };
 
 /* A configuration and what is measured under it. */

@@ -36,6 +36,8 @@ static const struct bench_case tcp4_cases[] = {
 	{"IPv4 TCP, 1 client", "Katran 120, GLB 77", 77, OURS4, TCP(1), VERDICT(FORWARDED)},
 	{"IPv4 TCP SYN, 1,048,576 clients", "Katran 106 (no limit: 937), GLB 76", 76, OURS4,
 	 TCP(MILLION), VERDICT(FORWARDED), .is_syn = true},
+	{"IPv4 TCP, backend on another interface", NULL, 0, OURS4, TCP(MILLION), VERDICT(FORWARDED),
+	 .is_redirected = true},
 	{"IPv4 TCP, other port", NULL, 0, OURS4, .port = 81, .protocol = IPPROTO_TCP,
 	 .clients = MILLION, VERDICT(NO_FRONTEND)},
 	{"IPv4 TCP, other VLAN than the backend", NULL, 0, OURS4, TCP(MILLION), VERDICT(OTHER_VLAN),

@@ -154,20 +154,22 @@ struct figure facts_load_ms(const struct edge *edge)
 	struct steer_facts facts;
 	double ms[LOADS], start;
 	char path[192];
+	int error = 0;
 
 	if (steerer_open(&edge->place, STEERER_READ, 0, &steerer, &notice, &why) < 0)
 		bench_fail("%s", why.text);
 	facts = loader_facts(steerer_policy(steerer));
 	steerer_close(steerer);
 	pin_path(edge, "-load", path);
-	for (int i = 0; i < LOADS; i++) {
+	for (int i = 0; i < LOADS && !error; i++) {
 		start = clock_ns(CLOCK_MONOTONIC);
-		if (loader_load(path, &facts, &why) < 0)
-			bench_fail("%s", why.text);
+		error = loader_load(path, &facts, &why);
 		ms[i] = (clock_ns(CLOCK_MONOTONIC) - start) / 1e6;
 		if (nftw(path, remove_pin, 16, FTW_DEPTH | FTW_PHYS) < 0)
 			bench_fail("cannot remove %s: %s", path, strerror(errno));
 	}
+	if (error)
+		bench_fail("%s", why.text);
 	return figure_of(ms, LOADS);
 }
 

@@ -67,7 +67,7 @@ struct figure figure_of(double *values, size_t n)
 	};
 }
 
-static uint32_t action_of(uint32_t verdict)
+static uint32_t action_of(const struct bench_case *c)
 {
 	static const uint32_t actions[] = {
 #define VERDICT_ACTION(name, action, help) [STEER_VERDICT_##name] = (action),
@@ -75,17 +75,19 @@ static uint32_t action_of(uint32_t verdict)
 #undef VERDICT_ACTION
 	};
 
-	return actions[verdict];
+	return c->is_redirected ? (uint32_t)XDP_REDIRECT : actions[c->verdict];
 }
 
 /*
- * Run the frame as if it came by the edge's interface. Returns nanoseconds of this thread's CPU
- * time per packet.
+ * Run the frame as if it came by the edge's interface, or by the loopback interface if it is to
+ * be redirected. Returns nanoseconds of this thread's CPU time per packet.
  */
-static double time_packets(const struct rig *rig, const struct frame *frame,
+static double time_packets(const struct rig *rig, const struct bout *bout,
 			   const struct bpf_program *program, uint32_t repeat, uint32_t action)
 {
-	struct xdp_md context = {.data_end = frame->size, .ingress_ifindex = rig->ifindex};
+	const struct frame *frame = &bout->frame;
+	struct xdp_md context = {.data_end = frame->size,
+				 .ingress_ifindex = bout->c->is_redirected ? 0 : rig->ifindex};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->size,
 		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = (int)repeat);
 	double start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -183,12 +185,12 @@ static void set_driver(const struct bout *bout, struct driver_bpf *driver)
 static void take_turn(const struct rig *rig, const struct bout *bout, uint32_t repeat,
 		      double *ret_empty, double *ret_driven, double *ret_over)
 {
-	uint32_t action = action_of(bout->c->verdict);
+	uint32_t action = action_of(bout->c);
 	double steer;
 
-	*ret_empty = time_packets(rig, &bout->frame, rig->to_empty->progs.empty, repeat, XDP_TX);
-	*ret_driven = time_packets(rig, &bout->frame, rig->to_empty->progs.driver, repeat, XDP_TX);
-	steer = time_packets(rig, &bout->frame, rig->to_steer->progs.driver, repeat, action);
+	*ret_empty = time_packets(rig, bout, rig->to_empty->progs.empty, repeat, XDP_TX);
+	*ret_driven = time_packets(rig, bout, rig->to_empty->progs.driver, repeat, XDP_TX);
+	steer = time_packets(rig, bout, rig->to_steer->progs.driver, repeat, action);
 	*ret_over = steer - *ret_driven;
 }
 

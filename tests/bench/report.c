@@ -30,6 +30,7 @@ void report_machine(struct report *report)
 		(void)snprintf(report->kernel, sizeof(report->kernel), "%s %s", name.sysname,
 			       name.release);
 	measure_clang(report->clang, sizeof(report->clang));
+	report->clang[strcspn(report->clang, " ")] = '\0';
 }
 
 static void print_result(const struct result *r)
