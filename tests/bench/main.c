@@ -118,7 +118,7 @@ static struct settings read_options(int argc, char **argv)
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
-	struct settings settings = {.rounds = 11, .repeat = 1048576};
+	struct settings settings = {.rounds = 9, .repeat = 1048576};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {

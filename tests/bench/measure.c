@@ -25,7 +25,7 @@
  * E, W and T take turns this often within a round. The speed of a virtual machine's CPU changes
  * by a half from one second to the next; a turn of a few milliseconds sees one speed.
  */
-#define TURNS 16
+#define TURNS 8
 
 /* A case made ready, and its figures so far. */
 struct bout {
@@ -174,7 +174,8 @@ static void set_driver(const struct bout *bout, struct driver_bpf *driver)
 	memcpy(&driver->bss->mac_low, frame->bytes, 8);
 	memcpy(&driver->bss->mac_high, frame->bytes + 8, 4);
 	driver->bss->header = 0;
-	memcpy(&driver->bss->header, frame->family == 4 ? ip + 8 : ip, frame->family == 4 ? 4 : 8);
+	memcpy(&driver->bss->header, frame->family == 4 ? ip + 8 : ip + 7,
+	       frame->family == 4 ? 4 : 1);
 	driver->bss->frame_bytes = frame->size;
 	driver->bss->network = frame->network;
 	driver->bss->family = frame->family;
