@@ -15,6 +15,8 @@
 
 #include "base/own.h"
 #include "core/config.h"
+#include "core/dataplane.h"
+#include "core/generation.h"
 
 static void shell(const char *command)
 {
@@ -47,10 +49,13 @@ void edge_up(struct edge *edge, const char *config)
 	edge->place = (struct steerer_place){
 		.instance = edge->instance, .bpffs = "/sys/fs/bpf/steer", .state = edge->folder};
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	/* Nothing but the test may send: peer0 would solicit routers, and steer count that. */
+	/* Peers without IPv6 send nothing by themselves, which counters would see. */
 	shell("ip link add edge0 type veth peer name peer0 && "
-	      "echo 1 >/proc/sys/net/ipv6/conf/peer0/disable_ipv6 && ip link set edge0 up && "
-	      "ip link set peer0 up && ip addr add 10.0.0.1/24 dev edge0 && "
+	      "ip link add edge1 type veth peer name peer1 && "
+	      "for peer in peer0 peer1; do "
+	      "echo 1 >/proc/sys/net/ipv6/conf/$peer/disable_ipv6 || exit 1; done && "
+	      "for link in edge0 peer0 edge1 peer1; do ip link set $link up || exit 1; done && "
+	      "ip addr add 10.0.0.1/24 dev edge0 && ip addr add 10.0.1.1/24 dev edge1 && "
 	      "ip -6 addr add 2001:db8:10::1/64 dev edge0 nodad");
 	write_config(edge, config, path);
 	if (config_read(path, &policy, &why) < 0)
@@ -61,6 +66,7 @@ void edge_up(struct edge *edge, const char *config)
 	(void)snprintf(path, sizeof(path), "/sys/fs/bpf/steer/%s/program", edge->instance);
 	edge->program_fd = bpf_obj_get(path);
 	assert_true(edge->program_fd >= 0);
+	edge->reader = edge_open(edge, STEERER_READ);
 }
 
 void edge_down(struct edge *edge)
@@ -69,6 +75,7 @@ void edge_down(struct edge *edge)
 	struct diag why = {0};
 
 	own_close(&edge->program_fd);
+	steerer_close(edge->reader);
 	if (steerer_down(&edge->place, 1000, &why) < 0)
 		fail_msg("%s", why.text);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", edge->folder);
@@ -88,14 +95,110 @@ void edge_send(const struct edge *edge, const void *frame, size_t size, struct s
 	ret_sent->size = run.data_size_out;
 }
 
-uint64_t edge_count(const struct edge *edge, uint32_t verdict)
+struct steerer *edge_open(const struct edge *edge, enum steerer_mode mode)
 {
-	struct diag notice, why;
-	struct counter counter = {0};
+	struct diag notice = {0}, why = {0};
 	struct steerer *steerer;
 
-	assert_int_equal(steerer_open(&edge->place, STEERER_READ, 0, &steerer, &notice, &why), 0);
+	if (steerer_open(&edge->place, mode, 1000, &steerer, &notice, &why) < 0)
+		fail_msg("%s", why.text);
+	return steerer;
+}
+
+void edge_commit(struct steerer *steerer, struct policy *next)
+{
+	struct commit_note note = {.command = "test"};
+	struct diag why = {0};
+
+	if (steerer_commit(steerer, next, &note, &why) < 0)
+		fail_msg("%s", why.text);
+}
+
+uint64_t edge_count(const struct edge *edge, uint32_t verdict)
+{
+	struct steerer *steerer = edge_open(edge, STEERER_READ);
+	struct counter counter = {0};
+
 	assert_int_equal(steerer_count_verdict(steerer, verdict, &counter), 0);
 	steerer_close(steerer);
 	return counter.packets;
+}
+
+void edge_counts(const struct edge *edge, struct counts *ret_counts)
+{
+	const struct policy *policy = steerer_policy(edge->reader);
+
+	memset(ret_counts, 0, sizeof(*ret_counts));
+	for (uint32_t verdict = 0; verdict < STEER_VERDICT_COUNT; verdict++)
+		if (verdict != STEER_VERDICT_FORWARDED)
+			assert_int_equal(steerer_count_verdict(edge->reader, verdict,
+							       &ret_counts->verdict[verdict]),
+					 0);
+	assert_true(policy->last_backend_id < EDGE_BACKENDS);
+	for (uint32_t id = 1; id <= policy->last_backend_id; id++)
+		assert_int_equal(steerer_count_backend(edge->reader, id, &ret_counts->backend[id]),
+				 0);
+}
+
+void edge_pins(const struct edge *edge, char path[static 192])
+{
+	(void)snprintf(path, 192, "%s/%s", edge->place.bpffs, edge->instance);
+}
+
+/* The page that holds the record of @id in the live generation, to be freed. */
+static struct steer_page *read_page(const struct edge *edge, uint32_t id, struct dataplane *dp,
+				    uint32_t *ret_number)
+{
+	auto_free struct steer_bank *bank = NULL;
+	char path[192];
+	struct diag why = {0};
+	void *page;
+
+	edge_pins(edge, path);
+	if (dataplane_open(path, true, dp, &why) < 0 ||
+	    generation_bank(dp, STEER_WORD_BANK(dataplane_word(dp)), &bank, &why) < 0)
+		fail_msg("%s", why.text);
+	*ret_number = bank->page[id / STEER_PAGE_RECORDS];
+	if (object_read(dp, OBJECT_PAGE, *ret_number, &page, NULL, &why) < 0)
+		fail_msg("%s", why.text);
+	return page;
+}
+
+void edge_record(const struct edge *edge, uint32_t id, struct steer_record *ret_record)
+{
+	struct dataplane dp;
+	uint32_t number;
+	auto_free struct steer_page *page = read_page(edge, id, &dp, &number);
+
+	*ret_record = page->record[id % STEER_PAGE_RECORDS];
+	dataplane_close(&dp);
+}
+
+void edge_set_record(const struct edge *edge, uint32_t id, const struct steer_record *record)
+{
+	struct diag why = {0};
+	struct dataplane dp;
+	uint32_t number;
+	auto_free struct steer_page *page = read_page(edge, id, &dp, &number);
+
+	page->record[id % STEER_PAGE_RECORDS] = *record;
+	if (object_write(&dp, OBJECT_PAGE, number, page, sizeof(*page), &why) < 0 ||
+	    object_publish(&dp, OBJECT_PAGE, &number, 1, &why) < 0)
+		fail_msg("%s", why.text);
+	dataplane_close(&dp);
+}
+
+uint32_t edge_backend(const struct edge *edge, const char *name)
+{
+	const struct policy *policy = steerer_policy(edge->reader);
+
+	for (size_t i = 0; i < policy->n_services; i++) {
+		struct pool *pool;
+		const struct backend *backend = service_backend(&policy->services[i], name, &pool);
+
+		if (backend)
+			return backend->id;
+	}
+	fail_msg("there is no backend '%s'", name);
+	return 0;
 }

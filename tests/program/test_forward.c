@@ -1,142 +1,306 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Packets through the program: verdict, every output byte, the counter that moved and no other. */
-#include <arpa/inet.h>
+/*
+ * Forwarding: which frontend, which backend record, what changes in the packet, and every
+ * verdict that a record or a generation can give.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include <linux/bpf.h>
 #include <linux/if_ether.h>
-#include <linux/ip.h>
-#include <linux/tcp.h>
 
-#include "harness/edge.h"
-#include "steer/abi.h"
+#include "core/dataplane.h"
+#include "harness/expect.h"
+
+#define ANY4  "203.0.113.20" /* every port of TCP and UDP, but for TCP 80 and UDP 53 */
+#define ANY6  "2001:db8::20"
+#define FAR4  "203.0.113.30" /* its backend is on edge1 */
+#define SOLE4 "203.0.113.40" /* its backend's record is replaced by the tests */
+#define SOLE6 "2001:db8::40"
+
+#define TAG	  100
+#define OTHER_TAG 101
+#define NO_BANK	  (STEER_BANK_OBJECTS - 1) /* never filled here */
 
 static const char config[] =
-	"interfaces: [edge0]\n"
+	"interfaces: [edge0, edge1]\n"
 	"services:\n"
 	"  shop:\n"
-	"    frontends: [203.0.113.10:80/tcp, \"[2001:db8::10]:80/tcp\"]\n"
+	"    frontends: ['" FRONTEND4 ":80/tcp', '[" FRONTEND6 "]:80/tcp', '" FRONTEND4
+	":80/udp', '[" FRONTEND6 "]:80/udp']\n"
 	"    pools:\n"
-	"      blue: {backends: {blue-1: {address: 10.0.0.11, mac: \"02:00:00:00:00:11\"}}}\n"
+	"      blue: {backends: {shop-1: {address: 10.0.0.11, mac: '02:00:00:00:00:11'}}}\n"
+	"    active: blue\n"
+	"  any:\n"
+	"    frontends: ['" ANY4 ":0/tcp', '" ANY4 ":0/udp', '[" ANY6 "]:0/tcp', '[" ANY6
+	"]:0/udp']\n"
+	"    pools:\n"
+	"      blue: {backends: {any-1: {address: 10.0.0.12, mac: '02:00:00:00:00:12'}}}\n"
+	"    active: blue\n"
+	"  exact:\n"
+	"    frontends: ['" ANY4 ":80/tcp', '" ANY4 ":53/udp', '[" ANY6 "]:80/tcp', '[" ANY6
+	"]:53/udp']\n"
+	"    pools:\n"
+	"      blue: {backends: {exact-1: {address: 10.0.0.13, mac: '02:00:00:00:00:13'}}}\n"
+	"    active: blue\n"
+	"  far:\n"
+	"    frontends: ['" FAR4 ":80/tcp']\n"
+	"    pools:\n"
+	"      blue: {backends: {far-1: {address: 10.0.1.11, mac: '02:00:00:00:01:11'}}}\n"
+	"    active: blue\n"
+	"  sole:\n"
+	"    frontends: ['" SOLE4 ":80/tcp', '[" SOLE6 "]:80/tcp']\n"
+	"    pools:\n"
+	"      blue: {backends: {sole-1: {address: 10.0.0.14, mac: '02:00:00:00:00:14'}}}\n"
 	"    active: blue\n";
 
 static struct edge edge;
 
-struct frame {
-	struct ethhdr eth;
-	struct iphdr ip;
-	struct tcphdr tcp;
-	uint8_t data[10];
-} __attribute__((packed));
-
-static uint16_t header_checksum(struct iphdr ip)
+static void untouched(struct packet packet, uint32_t verdict, const char *what)
 {
-	uint16_t word[sizeof(ip) / 2];
-	uint32_t sum = 0;
-
-	memcpy(word, &ip, sizeof(ip));
-	for (int i = 0; i < 10; i++)
-		sum += word[i];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+	expect_packet_untouched(&edge, &packet, verdict, what);
 }
 
-static struct frame tcp_to(const char *destination, uint16_t port)
+static void forwarded(struct packet packet, const char *backend, const char *what)
 {
-	struct frame frame = {
-		.eth = {.h_dest = {2, 0, 0, 0, 0, 1},
-			.h_source = {2, 0, 0, 0, 0, 2},
-			.h_proto = htons(ETH_P_IP)},
-		.ip = {.version = 4,
-		       .ihl = 5,
-		       .ttl = 64,
-		       .protocol = IPPROTO_TCP,
-		       .tot_len = htons(sizeof(frame) - sizeof(frame.eth)),
-		       .saddr = inet_addr("198.51.100.7"),
-		       .daddr = inet_addr(destination)},
-		.tcp = {.source = htons(40000), .dest = htons(port), .doff = 5, .syn = 1},
-	};
-
-	frame.ip.check = header_checksum(frame.ip);
-	return frame;
+	expect_packet_forwarded(&edge, &packet, edge_backend(&edge, backend), what);
 }
 
-/* Send; exactly @verdict's counter must move, by one. */
-static void send_expecting(const void *frame, size_t size, uint32_t verdict, struct sent *sent)
+static void a_packet_for_a_frontend_leaves_for_its_backend(void **state)
 {
-	uint64_t before[STEER_VERDICT_COUNT];
-
-	for (uint32_t i = 0; i < STEER_VERDICT_COUNT; i++)
-		before[i] = edge_count(&edge, i);
-	edge_send(&edge, frame, size, sent);
-	for (uint32_t i = 0; i < STEER_VERDICT_COUNT; i++)
-		assert_int_equal(edge_count(&edge, i) - before[i], i == verdict);
+	(void)state;
+	forwarded((struct packet){.to = FRONTEND4}, "shop-1", "TCP, IPv4");
+	forwarded((struct packet){.to = FRONTEND6}, "shop-1", "TCP, IPv6");
+	forwarded((struct packet){.to = FRONTEND4, .protocol = IPPROTO_UDP}, "shop-1", "UDP, IPv4");
+	forwarded((struct packet){.to = FRONTEND6, .protocol = IPPROTO_UDP}, "shop-1", "UDP, IPv6");
 }
 
-static void tcp_to_a_frontend_leaves_for_the_backend(void **state)
+static void a_backend_on_another_interface_is_reached_by_redirection(void **state)
 {
-	struct frame in = tcp_to("203.0.113.10", 80), want = in;
-	const uint8_t backend[6] = {2, 0, 0, 0, 0, 0x11};
-	struct sent out;
+	struct packet packet = {.to = FAR4};
+	struct frame frame;
 
 	(void)state;
-	send_expecting(&in, sizeof(in), STEER_VERDICT_FORWARDED, &out);
-	assert_int_equal(out.action, XDP_TX);
-	memcpy(want.eth.h_dest, backend, sizeof(backend));
-	memcpy(want.eth.h_source, out.bytes + ETH_ALEN, ETH_ALEN); /* the kernel drew it */
-	want.ip.ttl = 63;
-	want.ip.check = 0;
-	want.ip.check = header_checksum(want.ip);
-	assert_int_equal(out.size, sizeof(want));
-	assert_memory_equal(out.bytes, &want, sizeof(want));
-}
-
-static void passes_untouched(const struct frame *in, uint32_t verdict)
-{
-	struct sent out;
-
-	send_expecting(in, sizeof(*in), verdict, &out);
-	assert_int_equal(out.action, XDP_PASS);
-	assert_int_equal(out.size, sizeof(*in));
-	assert_memory_equal(out.bytes, in, sizeof(*in));
+	packet_build(&packet, &frame);
+	expect_redirected(&edge, &frame, edge_backend(&edge, "far-1"), "backend on edge1");
 }
 
 static void what_is_not_ours_passes_untouched(void **state)
 {
-	struct frame address = tcp_to("203.0.113.11", 80), port = tcp_to("203.0.113.10", 81);
-	struct frame arp = tcp_to("203.0.113.10", 80), fragment = arp, dying = arp, lying = arp;
+	const uint32_t not_ours = STEER_VERDICT_NOT_OURS, no_frontend = STEER_VERDICT_NO_FRONTEND;
 
 	(void)state;
-	arp.eth.h_proto = htons(ETH_P_ARP);
-	fragment.ip.frag_off = htons(0x2000);
-	dying.ip.ttl = 1;
-	lying.ip.tot_len = htons(1400);
-	passes_untouched(&address, STEER_VERDICT_NOT_OURS);
-	passes_untouched(&port, STEER_VERDICT_NO_FRONTEND);
-	passes_untouched(&arp, STEER_VERDICT_NOT_IP);
-	passes_untouched(&fragment, STEER_VERDICT_FRAGMENT);
-	passes_untouched(&dying, STEER_VERDICT_TTL_EXPIRED);
-	passes_untouched(&lying, STEER_VERDICT_MALFORMED);
+	untouched((struct packet){.to = STRANGER4}, not_ours, "other address, IPv4");
+	untouched((struct packet){.to = STRANGER6}, not_ours, "other address, IPv6");
+	untouched((struct packet){.to = CLIENT4, .from = FRONTEND4}, not_ours, "from a frontend");
+	untouched((struct packet){.to = FRONTEND4, .to_port = 81}, no_frontend, "other port, IPv4");
+	untouched((struct packet){.to = FRONTEND6, .to_port = 81}, no_frontend, "other port, IPv6");
+	untouched((struct packet){.to = FRONTEND4, .to_port = 0x5000}, no_frontend, "port swapped");
+	untouched((struct packet){.to = FAR4, .protocol = IPPROTO_UDP}, no_frontend,
+		  "UDP for a TCP frontend");
 }
 
-static void a_packet_cut_at_any_byte_gets_a_verdict(void **state)
+static void an_exact_port_wins_over_any(void **state)
 {
-	struct frame in = tcp_to("203.0.113.10", 80);
-	struct sent out;
+	static const char *const address[] = {ANY4, ANY6};
+	const uint8_t udp = IPPROTO_UDP;
 
 	(void)state;
-	for (size_t size = 14; size < sizeof(in); size++) {
-		edge_send(&edge, &in, size, &out);
-		assert_int_equal(out.action, XDP_PASS);
-		assert_memory_equal(out.bytes, &in, size);
+	for (size_t i = 0; i < 2; i++) {
+		const char *to = address[i];
+
+		forwarded((struct packet){.to = to, .to_port = 80}, "exact-1", "80/tcp");
+		forwarded((struct packet){.to = to, .to_port = 53}, "any-1", "53/tcp");
+		forwarded((struct packet){.to = to, .to_port = 1}, "any-1", "1/tcp");
+		forwarded((struct packet){.to = to, .to_port = 65535}, "any-1", "65535/tcp");
+		forwarded((struct packet){.to = to, .to_port = 53, .protocol = udp}, "exact-1",
+			  "53/udp");
+		forwarded((struct packet){.to = to, .to_port = 80, .protocol = udp}, "any-1",
+			  "80/udp");
+		untouched((struct packet){.to = to, .protocol = IPPROTO_SCTP},
+			  STEER_VERDICT_NO_FRONTEND, "port 0 takes TCP and UDP alone");
 	}
+}
+
+static void a_syn_counts_as_connection_and_nothing_else_does(void **state)
+{
+	static const struct {
+		uint8_t flags;
+		bool is_connection;
+	} cases[] = {
+		{TCP_SYN, true},  {TCP_SYN | TCP_ACK, false},
+		{TCP_ACK, false}, {TCP_FIN | TCP_ACK, false},
+		{TCP_RST, false},
+	};
+	static const char *const address[] = {FRONTEND4, FRONTEND6};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		struct packet packet = {.to = address[i % 2], .tcp_flags = cases[i / 2].flags};
+		struct frame frame;
+
+		packet_build(&packet, &frame);
+		assert_int_equal(frame.is_connection, cases[i / 2].is_connection);
+		expect_forwarded(&edge, &frame, edge_backend(&edge, "shop-1"), "TCP flags");
+		packet.to_port = 81;
+		packet_build(&packet, &frame);
+		expect_untouched(&edge, &frame, STEER_VERDICT_NO_FRONTEND,
+				 "TCP flags, no frontend");
+	}
+}
+
+static void the_last_hop_goes_to_the_host(void **state)
+{
+	static const char *const address[] = {FRONTEND4, FRONTEND6};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct packet packet = {.to = address[i], .tcp_flags = TCP_SYN};
+
+		for (uint32_t ttl = 0; ttl < 256; ttl++) {
+			packet.ttl = (struct lie)LIE(ttl);
+			if (ttl < 2)
+				untouched(packet, STEER_VERDICT_TTL_EXPIRED, "TTL 0 and 1");
+			else
+				forwarded(packet, "shop-1", "TTL 2 and above");
+		}
+	}
+}
+
+/* The identification runs through all values, and with it the checksum. */
+static void the_header_checksum_stays_right_whatever_it_was(void **state)
+{
+	static uint8_t is_seen[65536];
+	uint32_t n_seen = 0;
+
+	(void)state;
+	for (uint32_t id = 0; id <= UINT16_MAX; id++) {
+		struct packet packet = {.to = FRONTEND4, .ip_id = (uint16_t)id};
+		struct frame in, want;
+		struct sent out;
+		uint16_t check;
+
+		packet_build(&packet, &in);
+		memcpy(&check, in.bytes + in.network + 10, sizeof(check));
+		n_seen += !is_seen[check];
+		is_seen[check] = 1;
+		want = in;
+		edge_send(&edge, in.bytes, in.size, &out);
+		frame_forward(&want, out.bytes, out.bytes + ETH_ALEN);
+		assert_memory_equal(out.bytes, want.bytes, want.size);
+	}
+	assert_int_equal(n_seen, 65535); /* all but 0xffff, which no header has (RFC 1624) */
+}
+
+static void a_backend_on_the_packets_vlan_is_reached_by_it(void **state)
+{
+	const uint32_t other = STEER_VERDICT_OTHER_VLAN;
+	uint32_t id = edge_backend(&edge, "sole-1");
+	struct steer_record record, tagged;
+
+	(void)state;
+	edge_record(&edge, id, &record);
+	tagged = record;
+	tagged.vlan = TAG;
+	forwarded((struct packet){.to = SOLE4}, "sole-1", "untagged to untagged");
+	untouched((struct packet){.to = SOLE4, .vlan = {TAG}}, other, "tagged to untagged");
+	untouched((struct packet){.to = SOLE6, .vlan = {TAG}}, other, "tagged to untagged, IPv6");
+	edge_set_record(&edge, id, &tagged);
+	forwarded((struct packet){.to = SOLE4, .vlan = {TAG}}, "sole-1", "the same tag");
+	forwarded((struct packet){.to = SOLE6, .vlan = {TAG}}, "sole-1", "the same tag, IPv6");
+	forwarded((struct packet){.to = SOLE4, .vlan = {0xe000 | TAG}}, "sole-1", "with priority");
+	untouched((struct packet){.to = SOLE4}, other, "untagged to tagged");
+	untouched((struct packet){.to = SOLE4, .vlan = {OTHER_TAG}}, other, "another tag");
+	untouched((struct packet){.to = SOLE4, .vlan = {OTHER_TAG, TAG}}, other,
+		  "the tag inside another");
+	forwarded((struct packet){.to = SOLE4, .vlan = {TAG, OTHER_TAG}}, "sole-1",
+		  "another tag inside");
+	edge_set_record(&edge, id, &record);
+}
+
+static void a_record_out_of_use_drops_and_says_broken(void **state)
+{
+	uint32_t id = edge_backend(&edge, "sole-1");
+	struct steer_record record, unused;
+
+	(void)state;
+	edge_record(&edge, id, &record);
+	unused = record;
+	unused.forward = STEER_FORWARD_NONE;
+	edge_set_record(&edge, id, &unused);
+	untouched((struct packet){.to = SOLE4}, STEER_VERDICT_BROKEN, "no forwarding, IPv4");
+	untouched((struct packet){.to = SOLE6}, STEER_VERDICT_BROKEN, "no forwarding, IPv6");
+	edge_set_record(&edge, id, &record);
+}
+
+static void set_state(enum backend_state backend_state)
+{
+	struct steerer *steerer = edge_open(&edge, STEERER_WRITE);
+	struct policy next;
+	struct pool *pool;
+
+	assert_int_equal(policy_copy(steerer_policy(steerer), &next), 0);
+	service_backend(policy_service(&next, "sole"), "sole-1", &pool)->state = backend_state;
+	edge_commit(steerer, &next);
+	policy_free(&next);
+	steerer_close(steerer);
+}
+
+static void a_pool_with_nobody_ready_drops_and_says_so(void **state)
+{
+	struct packet syn = {.to = SOLE4, .tcp_flags = TCP_SYN};
+
+	(void)state;
+	set_state(BACKEND_MAINT);
+	untouched(syn, STEER_VERDICT_NO_BACKEND, "the only backend in maintenance");
+	untouched((struct packet){.to = SOLE6}, STEER_VERDICT_NO_BACKEND, "the same, IPv6");
+	forwarded((struct packet){.to = FRONTEND4}, "shop-1", "another service");
+	set_state(BACKEND_READY);
+	forwarded(syn, "sole-1", "ready again");
+}
+
+static void without_a_generation_everything_passes(void **state)
+{
+	static const uint32_t banks[] = {0, NO_BANK};
+	struct dataplane dp;
+	struct diag why;
+	char path[192];
+	uint32_t live;
+
+	(void)state;
+	edge_pins(&edge, path);
+	assert_int_equal(dataplane_open(path, true, &dp, &why), 0);
+	live = STEER_WORD_BANK(dataplane_word(&dp));
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(dataplane_swap(&dp, dataplane_word(&dp), banks[i]), 0);
+		untouched((struct packet){.to = FRONTEND4}, STEER_VERDICT_NO_GENERATION, "IPv4");
+		untouched((struct packet){.to = FRONTEND6}, STEER_VERDICT_NO_GENERATION, "IPv6");
+		untouched((struct packet){.to = STRANGER4}, STEER_VERDICT_NO_GENERATION, "other");
+	}
+	assert_int_equal(dataplane_swap(&dp, dataplane_word(&dp), live), 0);
+	dataplane_close(&dp);
+	forwarded((struct packet){.to = FRONTEND4}, "shop-1", "installed again");
+}
+
+static void the_verdict_forwarded_is_the_sum_of_the_backends(void **state)
+{
+	struct counts counts;
+	struct counter forwarded_counter, sum = {0};
+
+	(void)state;
+	edge_counts(&edge, &counts);
+	for (uint32_t id = 0; id < EDGE_BACKENDS; id++) {
+		sum.packets += counts.backend[id].packets;
+		sum.bytes += counts.backend[id].bytes;
+		sum.connections += counts.backend[id].connections;
+	}
+	assert_true(sum.packets > 0 && sum.connections > 0);
+	assert_int_equal(
+		steerer_count_verdict(edge.reader, STEER_VERDICT_FORWARDED, &forwarded_counter), 0);
+	assert_memory_equal(&forwarded_counter, &sum, sizeof(sum));
 }
 
 static int up(void **state)
@@ -156,9 +320,18 @@ static int down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tcp_to_a_frontend_leaves_for_the_backend),
+		cmocka_unit_test(a_packet_for_a_frontend_leaves_for_its_backend),
+		cmocka_unit_test(a_backend_on_another_interface_is_reached_by_redirection),
 		cmocka_unit_test(what_is_not_ours_passes_untouched),
-		cmocka_unit_test(a_packet_cut_at_any_byte_gets_a_verdict),
+		cmocka_unit_test(an_exact_port_wins_over_any),
+		cmocka_unit_test(a_syn_counts_as_connection_and_nothing_else_does),
+		cmocka_unit_test(the_last_hop_goes_to_the_host),
+		cmocka_unit_test(the_header_checksum_stays_right_whatever_it_was),
+		cmocka_unit_test(a_backend_on_the_packets_vlan_is_reached_by_it),
+		cmocka_unit_test(a_record_out_of_use_drops_and_says_broken),
+		cmocka_unit_test(a_pool_with_nobody_ready_drops_and_says_so),
+		cmocka_unit_test(without_a_generation_everything_passes),
+		cmocka_unit_test(the_verdict_forwarded_is_the_sum_of_the_backends),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);
