@@ -66,8 +66,8 @@ static __always_inline int parse_network(enum family family, struct packet *pkt)
 	return pkt->ip4 ? STEER_NEXT : STEER_VERDICT_MALFORMED;
 }
 
-/* Move the cursor to the IPv4 payload. */
-static __always_inline int parse_ipv4_payload(struct packet *pkt)
+/* Move the cursor to the IPv4 payload; @ret_rest: its bytes. */
+static __always_inline int parse_ipv4_payload(struct packet *pkt, int *ret_rest)
 {
 	struct iphdr *ip = pkt->ip4;
 	__u32 header_bytes = ip->ihl * 4;
@@ -81,19 +81,24 @@ static __always_inline int parse_ipv4_payload(struct packet *pkt)
 		return STEER_VERDICT_FRAGMENT;
 	pkt->cursor = (void *)ip + header_bytes;
 	pkt->protocol = ip->protocol;
+	*ret_rest = (int)(total_bytes - header_bytes);
 	return STEER_NEXT;
 }
 
-/* Move the cursor behind the extension headers that may stand before TCP or UDP. */
-static __always_inline int parse_ipv6_payload(struct packet *pkt)
+/*
+ * Move the cursor behind the extension headers that may stand before TCP or UDP; @ret_rest: bytes
+ * of the packet from there, negative where they lead beyond it.
+ */
+static __always_inline int parse_ipv6_payload(struct packet *pkt, int *ret_rest)
 {
 	struct ipv6hdr *ip = pkt->ip6;
+	int rest = bpf_ntohs(ip->payload_len), bytes;
 	__u8 next = ip->nexthdr;
 	struct extension *ext;
 
 	if (ip->version != 6)
 		return STEER_VERDICT_MALFORMED;
-	if ((void *)(ip + 1) + bpf_ntohs(ip->payload_len) > pkt->end)
+	if ((void *)(ip + 1) + rest > pkt->end)
 		return STEER_VERDICT_MALFORMED;
 	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
 		if (next == IPPROTO_FRAGMENT)
@@ -101,33 +106,37 @@ static __always_inline int parse_ipv6_payload(struct packet *pkt)
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
 		    next != IPPROTO_AH) {
 			pkt->protocol = next;
+			*ret_rest = rest;
 			return STEER_NEXT;
 		}
 		ext = pkt->cursor;
 		if ((void *)(ext + 1) > pkt->end)
 			return STEER_VERDICT_MALFORMED;
-		pkt->cursor += next == IPPROTO_AH ? (ext->length + 2) * 4 : (ext->length + 1) * 8;
+		bytes = next == IPPROTO_AH ? (ext->length + 2) * 4 : (ext->length + 1) * 8;
+		pkt->cursor += bytes;
+		rest -= bytes;
 		next = ext->next;
 	}
 	return STEER_VERDICT_EXTENSIONS;
 }
 
-static __always_inline int parse_tcp(struct packet *pkt)
+/* @rest: bytes that belong to the packet; what follows them in the frame is padding. */
+static __always_inline int parse_tcp(struct packet *pkt, int rest)
 {
 	struct tcphdr *tcp = take_header(pkt, sizeof(*tcp));
 
-	if (!tcp || tcp->doff * 4 < (int)sizeof(*tcp))
+	if (!tcp || tcp->doff * 4 < (int)sizeof(*tcp) || tcp->doff * 4 > rest)
 		return STEER_VERDICT_MALFORMED;
 	pkt->port = tcp->dest;
 	pkt->is_connection = tcp->syn && !tcp->ack;
 	return STEER_NEXT;
 }
 
-static __always_inline int parse_udp(struct packet *pkt)
+static __always_inline int parse_udp(struct packet *pkt, int rest)
 {
 	struct udphdr *udp = take_header(pkt, sizeof(*udp));
 
-	if (!udp)
+	if (!udp || rest < (int)sizeof(*udp))
 		return STEER_VERDICT_MALFORMED;
 	pkt->port = udp->dest;
 	return STEER_NEXT;
@@ -136,14 +145,16 @@ static __always_inline int parse_udp(struct packet *pkt)
 /* Reach protocol and destination port of a packet for one of our addresses. */
 static __always_inline int parse_transport(enum family family, struct packet *pkt)
 {
-	int verdict = family == IPV4 ? parse_ipv4_payload(pkt) : parse_ipv6_payload(pkt);
+	int rest = 0;
+	int verdict =
+		family == IPV4 ? parse_ipv4_payload(pkt, &rest) : parse_ipv6_payload(pkt, &rest);
 
 	if (verdict != STEER_NEXT)
 		return verdict;
 	if (pkt->protocol == IPPROTO_TCP)
-		return parse_tcp(pkt);
+		return parse_tcp(pkt, rest);
 	if (pkt->protocol == IPPROTO_UDP && facts.udp)
-		return parse_udp(pkt);
+		return parse_udp(pkt, rest);
 	return STEER_VERDICT_NO_FRONTEND;
 }
 
