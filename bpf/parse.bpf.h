@@ -56,6 +56,14 @@ static __always_inline __be16 parse_ethernet(struct packet *pkt)
 	return ether_type;
 }
 
+/* ::ffff:a.b.c.d stands for IPv4 among the frontends; RFC 4291 section 2.5.5.2 keeps it there. */
+static __always_inline int is_mapped(const struct ipv6hdr *ip)
+{
+	const __be32 *word = ip->daddr.in6_u.u6_addr32;
+
+	return word[2] == bpf_htonl(0xffff) && !word[0] && !word[1];
+}
+
 /* Reach the destination address: all the parsing that a packet which is not ours costs. */
 static __always_inline int parse_network(enum family family, struct packet *pkt)
 {
@@ -63,7 +71,9 @@ static __always_inline int parse_network(enum family family, struct packet *pkt)
 		pkt->ip4 = take_header(pkt, sizeof(*pkt->ip4));
 	else
 		pkt->ip6 = take_header(pkt, sizeof(*pkt->ip6));
-	return pkt->ip4 ? STEER_NEXT : STEER_VERDICT_MALFORMED;
+	if (!pkt->ip4)
+		return STEER_VERDICT_MALFORMED;
+	return family == IPV6 && is_mapped(pkt->ip6) ? STEER_VERDICT_NOT_OURS : STEER_NEXT;
 }
 
 /* Move the cursor to the IPv4 payload; @ret_rest: its bytes. */

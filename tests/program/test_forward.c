@@ -95,6 +95,8 @@ static void what_is_not_ours_passes_untouched(void **state)
 	(void)state;
 	untouched((struct packet){.to = STRANGER4}, not_ours, "other address, IPv4");
 	untouched((struct packet){.to = STRANGER6}, not_ours, "other address, IPv6");
+	untouched((struct packet){.to = "::ffff:" FRONTEND4}, not_ours,
+		  "mapped address on the wire");
 	untouched((struct packet){.to = CLIENT4, .from = FRONTEND4}, not_ours, "from a frontend");
 	untouched((struct packet){.to = FRONTEND4, .to_port = 81}, no_frontend, "other port, IPv4");
 	untouched((struct packet){.to = FRONTEND6, .to_port = 81}, no_frontend, "other port, IPv6");
