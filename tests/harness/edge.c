@@ -66,6 +66,7 @@ void edge_up(struct edge *edge, const char *config)
 	(void)snprintf(path, sizeof(path), "/sys/fs/bpf/steer/%s/program", edge->instance);
 	edge->program_fd = bpf_obj_get(path);
 	assert_true(edge->program_fd >= 0);
+	edge->ifindex = if_nametoindex("edge0");
 	edge->reader = edge_open(edge, STEERER_READ);
 }
 
@@ -84,8 +85,7 @@ void edge_down(struct edge *edge)
 
 void edge_send(const struct edge *edge, const void *frame, size_t size, struct sent *ret_sent)
 {
-	struct xdp_md context = {.data_end = (__u32)size,
-				 .ingress_ifindex = if_nametoindex("edge0")};
+	struct xdp_md context = {.data_end = (__u32)size, .ingress_ifindex = edge->ifindex};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (__u32)size,
 		    .data_out = ret_sent->bytes, .data_size_out = sizeof(ret_sent->bytes),
 		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = 1);

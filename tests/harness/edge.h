@@ -20,6 +20,7 @@ struct edge {
 	char folder[64]; /* everything on disk */
 	char instance[64];
 	int program_fd;
+	uint32_t ifindex;	/* of edge0 */
 	struct steerer *reader; /* for counters; opened at edge_up(), never sees a later policy */
 };
 
