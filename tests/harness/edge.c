@@ -145,23 +145,49 @@ void edge_pins(const struct edge *edge, char path[static 192])
 	(void)snprintf(path, 192, "%s/%s", edge->place.bpffs, edge->instance);
 }
 
-/* The page that holds the record of @id in the live generation, to be freed. */
-static struct steer_page *read_page(const struct edge *edge, uint32_t id, struct dataplane *dp,
-				    uint32_t *ret_number)
+/* The live bank, to be freed; @dp is to be closed. */
+static struct steer_bank *read_bank(const struct edge *edge, struct dataplane *dp)
 {
-	auto_free struct steer_bank *bank = NULL;
-	char path[192];
+	struct steer_bank *bank = NULL;
 	struct diag why = {0};
-	void *page;
+	char path[192];
 
 	edge_pins(edge, path);
 	if (dataplane_open(path, true, dp, &why) < 0 ||
 	    generation_bank(dp, STEER_WORD_BANK(dataplane_word(dp)), &bank, &why) < 0)
 		fail_msg("%s", why.text);
-	*ret_number = bank->page[id / STEER_PAGE_RECORDS];
-	if (object_read(dp, OBJECT_PAGE, *ret_number, &page, NULL, &why) < 0)
+	return bank;
+}
+
+static void *read_object(const struct dataplane *dp, enum object_kind kind, uint32_t number)
+{
+	struct diag why = {0};
+	void *value;
+
+	if (object_read(dp, kind, number, &value, NULL, &why) < 0)
 		fail_msg("%s", why.text);
-	return page;
+	return value;
+}
+
+void edge_table(const struct edge *edge, uint32_t service, struct steer_table *ret_table)
+{
+	struct dataplane dp;
+	auto_free struct steer_bank *bank = read_bank(edge, &dp);
+	auto_free struct steer_table *table =
+		read_object(&dp, OBJECT_TABLE, bank->service[service].now);
+
+	*ret_table = *table;
+	dataplane_close(&dp);
+}
+
+/* The page that holds the record of @id in the live generation, to be freed. */
+static struct steer_page *read_page(const struct edge *edge, uint32_t id, struct dataplane *dp,
+				    uint32_t *ret_number)
+{
+	auto_free struct steer_bank *bank = read_bank(edge, dp);
+
+	*ret_number = bank->page[id / STEER_PAGE_RECORDS];
+	return read_object(dp, OBJECT_PAGE, *ret_number);
 }
 
 void edge_record(const struct edge *edge, uint32_t id, struct steer_record *ret_record)

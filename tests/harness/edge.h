@@ -59,6 +59,9 @@ void edge_commit(struct steerer *steerer, struct policy *next);
 void edge_record(const struct edge *edge, uint32_t id, struct steer_record *ret_record);
 void edge_set_record(const struct edge *edge, uint32_t id, const struct steer_record *record);
 
+/* The live table of a service, as the kernel has it. */
+void edge_table(const struct edge *edge, uint32_t service, struct steer_table *ret_table);
+
 /* Id of a backend by its name, which is unique in the test's configuration. */
 uint32_t edge_backend(const struct edge *edge, const char *name);
 
