@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Forwarding: which frontend, which backend record, what changes in the packet, and every
- * verdict that a record or a generation can give.
+ * Forwarding: what changes in a packet on its way to the backend, and every verdict that a record
+ * or a generation can give.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,13 +10,15 @@
 
 #include <cmocka.h>
 
+#include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 
+#include "base/own.h"
 #include "core/dataplane.h"
 #include "harness/expect.h"
 
-#define ANY4  "203.0.113.20" /* every port of TCP and UDP, but for TCP 80 and UDP 53 */
-#define ANY6  "2001:db8::20"
 #define FAR4  "203.0.113.30" /* its backend is on edge1 */
 #define SOLE4 "203.0.113.40" /* its backend's record is replaced by the tests */
 #define SOLE6 "2001:db8::40"
@@ -33,18 +35,6 @@ static const char config[] =
 	":80/udp', '[" FRONTEND6 "]:80/udp']\n"
 	"    pools:\n"
 	"      blue: {backends: {shop-1: {address: 10.0.0.11, mac: '02:00:00:00:00:11'}}}\n"
-	"    active: blue\n"
-	"  any:\n"
-	"    frontends: ['" ANY4 ":0/tcp', '" ANY4 ":0/udp', '[" ANY6 "]:0/tcp', '[" ANY6
-	"]:0/udp']\n"
-	"    pools:\n"
-	"      blue: {backends: {any-1: {address: 10.0.0.12, mac: '02:00:00:00:00:12'}}}\n"
-	"    active: blue\n"
-	"  exact:\n"
-	"    frontends: ['" ANY4 ":80/tcp', '" ANY4 ":53/udp', '[" ANY6 "]:80/tcp', '[" ANY6
-	"]:53/udp']\n"
-	"    pools:\n"
-	"      blue: {backends: {exact-1: {address: 10.0.0.13, mac: '02:00:00:00:00:13'}}}\n"
 	"    active: blue\n"
 	"  far:\n"
 	"    frontends: ['" FAR4 ":80/tcp']\n"
@@ -78,6 +68,41 @@ static void a_packet_for_a_frontend_leaves_for_its_backend(void **state)
 	forwarded((struct packet){.to = FRONTEND6, .protocol = IPPROTO_UDP}, "shop-1", "UDP, IPv6");
 }
 
+static void interface_mac(const char *name, uint8_t ret_mac[static ETH_ALEN])
+{
+	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {0};
+
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(fd, SIOCGIFHWADDR, &request), 0);
+	memcpy(ret_mac, request.ifr_hwaddr.sa_data, ETH_ALEN);
+}
+
+static void it_leaves_from_the_interface_to_the_backend(void **state)
+{
+	static const struct {
+		const char *to, *interface;
+		uint8_t mac[ETH_ALEN];
+	} cases[] = {
+		{FRONTEND4, "edge0", {2, 0, 0, 0, 0, 0x11}},
+		{FAR4, "edge1", {2, 0, 0, 0, 1, 0x11}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct packet packet = {.to = cases[i].to};
+		uint8_t mac[ETH_ALEN];
+		struct frame frame;
+		struct sent sent;
+
+		packet_build(&packet, &frame);
+		edge_send(&edge, frame.bytes, frame.size, &sent);
+		interface_mac(cases[i].interface, mac);
+		assert_memory_equal(sent.bytes, cases[i].mac, ETH_ALEN);
+		assert_memory_equal(sent.bytes + ETH_ALEN, mac, ETH_ALEN);
+	}
+}
+
 static void a_backend_on_another_interface_is_reached_by_redirection(void **state)
 {
 	struct packet packet = {.to = FAR4};
@@ -86,45 +111,6 @@ static void a_backend_on_another_interface_is_reached_by_redirection(void **stat
 	(void)state;
 	packet_build(&packet, &frame);
 	expect_redirected(&edge, &frame, edge_backend(&edge, "far-1"), "backend on edge1");
-}
-
-static void what_is_not_ours_passes_untouched(void **state)
-{
-	const uint32_t not_ours = STEER_VERDICT_NOT_OURS, no_frontend = STEER_VERDICT_NO_FRONTEND;
-
-	(void)state;
-	untouched((struct packet){.to = STRANGER4}, not_ours, "other address, IPv4");
-	untouched((struct packet){.to = STRANGER6}, not_ours, "other address, IPv6");
-	untouched((struct packet){.to = "::ffff:" FRONTEND4}, not_ours,
-		  "mapped address on the wire");
-	untouched((struct packet){.to = CLIENT4, .from = FRONTEND4}, not_ours, "from a frontend");
-	untouched((struct packet){.to = FRONTEND4, .to_port = 81}, no_frontend, "other port, IPv4");
-	untouched((struct packet){.to = FRONTEND6, .to_port = 81}, no_frontend, "other port, IPv6");
-	untouched((struct packet){.to = FRONTEND4, .to_port = 0x5000}, no_frontend, "port swapped");
-	untouched((struct packet){.to = FAR4, .protocol = IPPROTO_UDP}, no_frontend,
-		  "UDP for a TCP frontend");
-}
-
-static void an_exact_port_wins_over_any(void **state)
-{
-	static const char *const address[] = {ANY4, ANY6};
-	const uint8_t udp = IPPROTO_UDP;
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		const char *to = address[i];
-
-		forwarded((struct packet){.to = to, .to_port = 80}, "exact-1", "80/tcp");
-		forwarded((struct packet){.to = to, .to_port = 53}, "any-1", "53/tcp");
-		forwarded((struct packet){.to = to, .to_port = 1}, "any-1", "1/tcp");
-		forwarded((struct packet){.to = to, .to_port = 65535}, "any-1", "65535/tcp");
-		forwarded((struct packet){.to = to, .to_port = 53, .protocol = udp}, "exact-1",
-			  "53/udp");
-		forwarded((struct packet){.to = to, .to_port = 80, .protocol = udp}, "any-1",
-			  "80/udp");
-		untouched((struct packet){.to = to, .protocol = IPPROTO_SCTP},
-			  STEER_VERDICT_NO_FRONTEND, "port 0 takes TCP and UDP alone");
-	}
 }
 
 static void a_syn_counts_as_connection_and_nothing_else_does(void **state)
@@ -140,7 +126,7 @@ static void a_syn_counts_as_connection_and_nothing_else_does(void **state)
 	static const char *const address[] = {FRONTEND4, FRONTEND6};
 
 	(void)state;
-	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
 		struct packet packet = {.to = address[i % 2], .tcp_flags = cases[i / 2].flags};
 		struct frame frame;
 
@@ -323,9 +309,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_for_a_frontend_leaves_for_its_backend),
+		cmocka_unit_test(it_leaves_from_the_interface_to_the_backend),
 		cmocka_unit_test(a_backend_on_another_interface_is_reached_by_redirection),
-		cmocka_unit_test(what_is_not_ours_passes_untouched),
-		cmocka_unit_test(an_exact_port_wins_over_any),
 		cmocka_unit_test(a_syn_counts_as_connection_and_nothing_else_does),
 		cmocka_unit_test(the_last_hop_goes_to_the_host),
 		cmocka_unit_test(the_header_checksum_stays_right_whatever_it_was),

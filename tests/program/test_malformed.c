@@ -196,6 +196,20 @@ static void an_ipv4_length_decides_what_belongs_to_the_packet(void **state)
 	}
 }
 
+/* Who reads no transport header sees the lie as well. */
+static void a_length_below_its_own_header_is_malformed(void **state)
+{
+	(void)state;
+	for (uint32_t length = 0; length < IPV4_HEADER + 8; length++) {
+		struct packet packet = {.to = FRONTEND4, .option_bytes = 8, .tot_len = LIE(length)};
+
+		packet.protocol = IPPROTO_ICMP;
+		untouched(packet, STEER_VERDICT_MALFORMED, "ICMP");
+		packet.fragment = 1;
+		untouched(packet, STEER_VERDICT_MALFORMED, "a fragment");
+	}
+}
+
 static void an_ipv6_length_decides_what_belongs_to_the_packet(void **state)
 {
 	const uint32_t chain = 8 + 16 + 8, whole = chain + TCP_HEADER + 100;
@@ -362,6 +376,7 @@ int main(void)
 		cmocka_unit_test(a_lying_header_length_forwards_nothing),
 		cmocka_unit_test(a_tcp_header_must_fit_its_packet),
 		cmocka_unit_test(an_ipv4_length_decides_what_belongs_to_the_packet),
+		cmocka_unit_test(a_length_below_its_own_header_is_malformed),
 		cmocka_unit_test(an_ipv6_length_decides_what_belongs_to_the_packet),
 		cmocka_unit_test(an_extension_length_that_lies_forwards_nothing),
 		cmocka_unit_test(a_wrong_version_is_malformed),
