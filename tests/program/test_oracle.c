@@ -13,7 +13,7 @@
  * for each service: when it was the same, so must be the commit.
  *
  * A commit waits for several grace periods, a swap for none: STEER_ORACLE_COMMITS=1000 in the
- * environment makes it a run of a minute.
+ * environment makes it a run of minutes.
  */
 #include <pthread.h>
 #include <sched.h>
