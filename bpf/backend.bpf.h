@@ -8,49 +8,51 @@
 #include "maps.bpf.h"
 #include "packet.bpf.h"
 
-static __always_inline __u32 slot_of_ipv4(const struct packet *pkt,
-					  const struct steer_service *service)
+static __always_inline __u32 slot_of_ipv4(const struct packet *pkt)
 {
-	__be32 mask = facts.one_prefix ? facts.client_mask4 : service->client_mask4;
+	__be32 mask = facts.one_prefix ? facts.client_mask4
+				       : steer_mask(pkt->bank->prefix4[pkt->service], 0);
 
-	return steer_slot4(pkt->bank->hash_key, pkt->ip4->saddr & mask);
+	return steer_slot4(control.slot_hash, pkt->ip4->saddr & mask);
 }
 
-static __always_inline __u32 slot_of_ipv6(const struct packet *pkt,
-					  const struct steer_service *service)
+static __always_inline __u32 slot_of_ipv6(const struct packet *pkt)
 {
-	__be64 mask_high, mask_low, high, low;
+	__u32 prefix = pkt->bank->prefix6[pkt->service];
+	int wide = facts.one_prefix ? facts.client_mask6[2] != 0 : prefix > 64;
+	__be32 client[4];
 
-	mask_high = facts.one_prefix ? facts.client_mask6[0] : service->client_mask6[0];
-	mask_low = facts.one_prefix ? facts.client_mask6[1] : service->client_mask6[1];
-	high = *(__be64 *)&pkt->ip6->saddr.in6_u.u6_addr32[0] & mask_high;
-	low = *(__be64 *)&pkt->ip6->saddr.in6_u.u6_addr32[2] & mask_low;
-	return steer_slot6(pkt->bank->hash_key, high, low, mask_low != 0);
+	for (int i = 0; i < 4; i++)
+		client[i] = pkt->ip6->saddr.in6_u.u6_addr32[i] &
+			    (facts.one_prefix ? facts.client_mask6[i] : steer_mask(prefix, i));
+	return steer_slot6(control.slot_hash, client, wide);
 }
 
 /* Choose the backend's id by the service's table of now. */
 static __always_inline int choose_backend(enum family family, struct packet *pkt)
 {
-	const struct steer_service *service =
-		&pkt->bank->service[pkt->service & (STEER_SERVICES - 1)];
-	const struct steer_table *table = object(&table_objects, &service->now);
-	__u32 slot;
+	__u32 slot = family == IPV4 ? slot_of_ipv4(pkt) : slot_of_ipv6(pkt);
+	const struct steer_table *table = object(&table_objects, &pkt->bank->now[pkt->service]);
 
 	if (!table)
-		return STEER_VERDICT_BROKEN;
-	slot = family == IPV4 ? slot_of_ipv4(pkt, service) : slot_of_ipv6(pkt, service);
-	pkt->backend = table->backend[slot & (STEER_SLOTS - 1)];
-	return pkt->backend ? STEER_NEXT : STEER_VERDICT_NO_BACKEND;
+		return refuse(STEER_VERDICT_BROKEN);
+	pkt->backend = table->backend[slot];
+	return pkt->backend ? STEER_NEXT : refuse(STEER_VERDICT_NO_BACKEND);
 }
 
 /* Record of the chosen backend in this generation, or NULL. */
 static __always_inline const struct steer_record *find_record(const struct packet *pkt)
 {
-	const __u32 *number =
-		&pkt->bank->page[pkt->backend / STEER_PAGE_RECORDS & (STEER_PAGES - 1)];
-	const struct steer_page *page = object(&page_objects, number);
+	__u32 page_number = page_of(pkt->backend);
+	const struct steer_page *page = object(&page_objects, &pkt->bank->page[page_number]);
 
-	return page ? &page->record[pkt->backend & (STEER_PAGE_RECORDS - 1)] : NULL;
+	const struct steer_record *record;
+
+	if (!page)
+		return NULL;
+	record = &page->record[pkt->backend % STEER_PAGE_RECORDS];
+	keep(record);
+	return record;
 }
 
 #endif

@@ -15,7 +15,8 @@ static __always_inline void add(struct steer_counter *counter, const struct pack
 		return;
 	counter->packets++;
 	counter->bytes += pkt->end - pkt->start;
-	counter->connections += pkt->is_connection;
+	if (pkt->is_connection)
+		counter->connections++;
 }
 
 static __always_inline void count_verdict(const struct packet *pkt, __u32 verdict)
@@ -25,7 +26,7 @@ static __always_inline void count_verdict(const struct packet *pkt, __u32 verdic
 
 static __always_inline void count_forwarded(const struct packet *pkt)
 {
-	__u32 page_number = pkt->backend / STEER_PAGE_RECORDS;
+	__u32 page_number = page_of(pkt->backend);
 	__u32 in_page = pkt->backend & (STEER_PAGE_RECORDS - 1);
 	void *page = bpf_map_lookup_elem(&backend_counters, &page_number);
 

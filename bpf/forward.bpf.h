@@ -25,11 +25,11 @@ static __always_inline int decrement_ttl(enum family family, struct packet *pkt)
 {
 	if (family == IPV4) {
 		if (pkt->ip4->ttl <= 1)
-			return STEER_VERDICT_TTL_EXPIRED;
+			return refuse(STEER_VERDICT_TTL_EXPIRED);
 		decrement_ttl4(pkt->ip4);
 	} else {
 		if (pkt->ip6->hop_limit <= 1)
-			return STEER_VERDICT_TTL_EXPIRED;
+			return refuse(STEER_VERDICT_TTL_EXPIRED);
 		pkt->ip6->hop_limit--;
 	}
 	return STEER_NEXT;
@@ -39,14 +39,14 @@ static __always_inline int decrement_ttl(enum family family, struct packet *pkt)
 static __always_inline void rewrite_ethernet(struct packet *pkt, const struct steer_record *record)
 {
 	struct mac_words {
-		__u32 word[3];
-	};
+		__u64 dst_src;
+		__u32 src;
+	} __attribute__((packed, aligned(4)));
 	struct mac_words *to = pkt->start;
 	const struct mac_words *from = (const void *)record->mac_dst;
 
-	to->word[0] = from->word[0];
-	to->word[1] = from->word[1];
-	to->word[2] = from->word[2];
+	to->dst_src = from->dst_src;
+	to->src = from->src;
 }
 
 static __always_inline int rewrite(enum family family, struct packet *pkt,
@@ -54,10 +54,10 @@ static __always_inline int rewrite(enum family family, struct packet *pkt,
 {
 	int verdict;
 
-	if (record->forward != STEER_FORWARD_DSR)
-		return STEER_VERDICT_BROKEN;
-	if (record->vlan != pkt->vlan)
-		return STEER_VERDICT_OTHER_VLAN;
+	if (record->how != STEER_HOW(STEER_FORWARD_DSR, pkt->vlan))
+		return refuse(STEER_HOW_FORWARD(record->how) == STEER_FORWARD_DSR
+				      ? STEER_VERDICT_OTHER_VLAN
+				      : STEER_VERDICT_BROKEN);
 	verdict = decrement_ttl(family, pkt);
 	if (verdict != STEER_NEXT)
 		return verdict;

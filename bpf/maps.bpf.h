@@ -14,7 +14,7 @@
 
 const volatile struct steer_facts facts;
 
-/* A section of its own: addressed without a look-up, mmapable, pinned by itself. */
+/* A section of its own: reached by address, without a look-up; mmapable, pinned by itself. */
 struct steer_control control SEC(".data.control");
 
 #define STEER_OBJECT_MAP(kind, count)                                                              \
@@ -32,7 +32,6 @@ struct steer_control control SEC(".data.control");
 		__array(values, struct kind##_object);                                             \
 	} kind##_objects SEC(".maps")
 
-STEER_OBJECT_MAP(bank, STEER_BANK_OBJECTS);
 STEER_OBJECT_MAP(frontends, STEER_FRONTEND_OBJECTS);
 STEER_OBJECT_MAP(table, STEER_TABLE_OBJECTS);
 STEER_OBJECT_MAP(page, STEER_PAGE_OBJECTS);
@@ -57,6 +56,12 @@ struct {
 	__type(key, __u32);
 	__array(values, struct backend_counters_page);
 } backend_counters SEC(".maps");
+
+/* Number of the page that holds a backend id. */
+static __always_inline __u32 page_of(__u32 backend)
+{
+	return backend / STEER_PAGE_RECORDS % STEER_PAGES;
+}
 
 /*
  * Value of the object that *@number names in an outer map, or NULL. @number points into the

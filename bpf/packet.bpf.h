@@ -5,6 +5,8 @@
 #ifndef STEER_BPF_PACKET_H
 #define STEER_BPF_PACKET_H
 
+#include <stdbool.h>
+
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -41,24 +43,36 @@ struct packet {
 	};
 	const struct steer_bank *bank;
 	const struct steer_frontends *frontends;
+	__u64 mixed;   /* hash of the destination address */
 	__u32 address; /* cell of the destination in frontends->address */
 	__u32 service;
-	__u32 backend;	     /* id */
-	__u32 is_connection; /* opens a TCP connection: 1 or 0 */
-	__u16 vlan;	     /* id of the outermost tag, STEER_VLAN_NONE = untagged */
-	__be16 port;	     /* destination */
-	__u8 protocol;	     /* IPPROTO_* behind the last extension header */
+	__u32 backend;	    /* id */
+	bool is_connection; /* opens a TCP connection */
+	__u16 vlan;	    /* id of the outermost tag, STEER_VLAN_NONE = untagged */
+	__be16 port;	    /* destination */
+	__u8 protocol;	    /* IPPROTO_* behind the last extension header */
 };
 
-/* Move past @size bytes. Returns their address, or NULL if the packet is shorter. */
-static __always_inline void *take_header(struct packet *pkt, __u32 size)
-{
-	void *start = pkt->cursor;
+/* Have the compiler keep a pointer instead of computing it anew for each use. */
+#define keep(pointer) asm volatile("" : "+r"(pointer))
 
-	if (start + size > pkt->end)
-		return NULL;
-	pkt->cursor = start + size;
-	return start;
+/*
+ * End the packet. The barrier keeps the verdict out of the straight path, where the compiler
+ * would otherwise load every verdict into a register before the check that may need it.
+ */
+static __always_inline int refuse(enum steer_verdict verdict)
+{
+	asm volatile("");
+	return verdict;
+}
+
+/* Move past @size bytes. False if the packet is shorter. */
+static __always_inline bool take_header(struct packet *pkt, __u32 size)
+{
+	if (pkt->cursor + size > pkt->end)
+		return false;
+	pkt->cursor += size;
+	return true;
 }
 
 #endif

@@ -36,18 +36,18 @@ struct extension {
 /* Find the network header's type, 0 if cut short; leaves the cursor behind the last tag. */
 static __always_inline __be16 parse_ethernet(struct packet *pkt)
 {
-	struct ethernet *eth = take_header(pkt, sizeof(*eth));
+	struct ethernet *eth = pkt->cursor;
 	struct vlan_tag *tag;
 	__be16 ether_type;
 
-	if (!eth)
+	if (!take_header(pkt, sizeof(*eth)))
 		return 0;
 	ether_type = eth->ether_type;
 	for (int i = 0; i < VLAN_TAGS; i++) {
 		if (ether_type != bpf_htons(ETH_P_8021Q) && ether_type != bpf_htons(ETH_P_8021AD))
 			break;
-		tag = take_header(pkt, sizeof(*tag));
-		if (!tag)
+		tag = pkt->cursor;
+		if (!take_header(pkt, sizeof(*tag)))
 			return 0;
 		if (i == 0)
 			pkt->vlan = bpf_ntohs(tag->tci) & VLAN_ID_MASK;
@@ -56,24 +56,19 @@ static __always_inline __be16 parse_ethernet(struct packet *pkt)
 	return ether_type;
 }
 
-/* ::ffff:a.b.c.d stands for IPv4 among the frontends; RFC 4291 section 2.5.5.2 keeps it there. */
-static __always_inline int is_mapped(const struct ipv6hdr *ip)
-{
-	const __be32 *word = ip->daddr.in6_u.u6_addr32;
-
-	return word[2] == bpf_htonl(0xffff) && !word[0] && !word[1];
-}
-
 /* Reach the destination address: all the parsing that a packet which is not ours costs. */
 static __always_inline int parse_network(enum family family, struct packet *pkt)
 {
-	if (family == IPV4)
-		pkt->ip4 = take_header(pkt, sizeof(*pkt->ip4));
-	else
-		pkt->ip6 = take_header(pkt, sizeof(*pkt->ip6));
-	if (!pkt->ip4)
-		return STEER_VERDICT_MALFORMED;
-	return family == IPV6 && is_mapped(pkt->ip6) ? STEER_VERDICT_NOT_OURS : STEER_NEXT;
+	bool fits;
+
+	if (family == IPV4) {
+		pkt->ip4 = pkt->cursor;
+		fits = take_header(pkt, sizeof(*pkt->ip4));
+	} else {
+		pkt->ip6 = pkt->cursor;
+		fits = take_header(pkt, sizeof(*pkt->ip6));
+	}
+	return fits ? STEER_NEXT : refuse(STEER_VERDICT_MALFORMED);
 }
 
 /* Move the cursor to the IPv4 payload; @ret_rest: its bytes. */
@@ -84,11 +79,11 @@ static __always_inline int parse_ipv4_payload(struct packet *pkt, int *ret_rest)
 	__u32 total_bytes = bpf_ntohs(ip->tot_len);
 
 	if (ip->version != 4 || header_bytes < sizeof(*ip) || total_bytes < header_bytes)
-		return STEER_VERDICT_MALFORMED;
+		return refuse(STEER_VERDICT_MALFORMED);
 	if ((void *)ip + total_bytes > pkt->end)
-		return STEER_VERDICT_MALFORMED;
+		return refuse(STEER_VERDICT_MALFORMED);
 	if (ip->frag_off & bpf_htons(FRAGMENT4_MASK))
-		return STEER_VERDICT_FRAGMENT;
+		return refuse(STEER_VERDICT_FRAGMENT);
 	pkt->cursor = (void *)ip + header_bytes;
 	pkt->protocol = ip->protocol;
 	*ret_rest = (int)(total_bytes - header_bytes);
@@ -107,12 +102,12 @@ static __always_inline int parse_ipv6_payload(struct packet *pkt, int *ret_rest)
 	struct extension *ext;
 
 	if (ip->version != 6)
-		return STEER_VERDICT_MALFORMED;
+		return refuse(STEER_VERDICT_MALFORMED);
 	if ((void *)(ip + 1) + rest > pkt->end)
-		return STEER_VERDICT_MALFORMED;
+		return refuse(STEER_VERDICT_MALFORMED);
 	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
 		if (next == IPPROTO_FRAGMENT)
-			return STEER_VERDICT_FRAGMENT;
+			return refuse(STEER_VERDICT_FRAGMENT);
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
 		    next != IPPROTO_AH) {
 			pkt->protocol = next;
@@ -121,22 +116,23 @@ static __always_inline int parse_ipv6_payload(struct packet *pkt, int *ret_rest)
 		}
 		ext = pkt->cursor;
 		if ((void *)(ext + 1) > pkt->end)
-			return STEER_VERDICT_MALFORMED;
+			return refuse(STEER_VERDICT_MALFORMED);
 		bytes = next == IPPROTO_AH ? (ext->length + 2) * 4 : (ext->length + 1) * 8;
 		pkt->cursor += bytes;
 		rest -= bytes;
 		next = ext->next;
 	}
-	return STEER_VERDICT_EXTENSIONS;
+	return refuse(STEER_VERDICT_EXTENSIONS);
 }
 
 /* @rest: bytes that belong to the packet; what follows them in the frame is padding. */
 static __always_inline int parse_tcp(struct packet *pkt, int rest)
 {
-	struct tcphdr *tcp = take_header(pkt, sizeof(*tcp));
+	struct tcphdr *tcp = pkt->cursor;
 
-	if (!tcp || tcp->doff * 4 < (int)sizeof(*tcp) || tcp->doff * 4 > rest)
-		return STEER_VERDICT_MALFORMED;
+	if (!take_header(pkt, sizeof(*tcp)) || tcp->doff * 4 < (int)sizeof(*tcp) ||
+	    tcp->doff * 4 > rest)
+		return refuse(STEER_VERDICT_MALFORMED);
 	pkt->port = tcp->dest;
 	pkt->is_connection = tcp->syn && !tcp->ack;
 	return STEER_NEXT;
@@ -144,10 +140,10 @@ static __always_inline int parse_tcp(struct packet *pkt, int rest)
 
 static __always_inline int parse_udp(struct packet *pkt, int rest)
 {
-	struct udphdr *udp = take_header(pkt, sizeof(*udp));
+	struct udphdr *udp = pkt->cursor;
 
-	if (!udp || rest < (int)sizeof(*udp))
-		return STEER_VERDICT_MALFORMED;
+	if (!take_header(pkt, sizeof(*udp)) || rest < (int)sizeof(*udp))
+		return refuse(STEER_VERDICT_MALFORMED);
 	pkt->port = udp->dest;
 	return STEER_NEXT;
 }
@@ -165,7 +161,7 @@ static __always_inline int parse_transport(enum family family, struct packet *pk
 		return parse_tcp(pkt, rest);
 	if (pkt->protocol == IPPROTO_UDP && facts.udp)
 		return parse_udp(pkt, rest);
-	return STEER_VERDICT_NO_FRONTEND;
+	return refuse(STEER_VERDICT_NO_FRONTEND);
 }
 
 #endif

@@ -43,7 +43,7 @@ static __always_inline int steer_ip(enum family family, struct packet *pkt,
 	STAGE(choose_backend(family, pkt));
 	record = find_record(pkt);
 	if (!record)
-		return STEER_VERDICT_BROKEN;
+		return refuse(STEER_VERDICT_BROKEN);
 	*ret_record = record;
 	return rewrite(family, pkt, record);
 }

@@ -8,28 +8,31 @@
  *
  * How a packet travels through these objects:
  *
- *   steer_control.word -> bank -> frontends -> service -> table[slot] -> record page -> record
+ *   control.word -> control.bank -> frontends -> service -> table[slot] -> record page -> record
  *
- * Banks, frontends, tables and record pages are write-once: filled and frozen before the first
- * word names a bank that refers to them, and replaced only when no retained bank does.
+ * All of them are write-once: complete before the first word names a bank that leads to them, and
+ * written again only after a grace period in which no retained bank did. Frontends, tables and
+ * record pages are maps of their own, frozen; banks stand beside the word, where the program
+ * reaches them by address, without a look-up.
  */
 #ifndef STEER_ABI_H
 #define STEER_ABI_H
 
 #include <linux/types.h>
 
-#define STEER_ABI 1
+#define STEER_ABI 2
 
 #define STEER_SLOTS	   65536 /* positions a client key can hash to */
 #define STEER_SERVICES	   256
 #define STEER_FRONTENDS	   4096	 /* limit over all services */
 #define STEER_BACKENDS	   4096	 /* limit over all services and pools */
-#define STEER_BACKEND_IDS  65536 /* ids outlive their backend; 0 means no backend */
+#define STEER_BACKEND_IDS  16384 /* ids outlive their backend; 0 means no backend */
+#define STEER_KEY_BYTES	   16	 /* of the longest client key */
 #define STEER_PAGE_RECORDS 256	 /* backend records in one page */
 #define STEER_PAGES	   (STEER_BACKEND_IDS / STEER_PAGE_RECORDS)
 
-/* Object numbers start at 1; number 0 means "none" for every kind. */
-#define STEER_BANK_OBJECTS     64
+/* Numbers start at 1; number 0 means "none" for banks and for every kind of object. */
+#define STEER_BANKS	       32
 #define STEER_FRONTEND_OBJECTS 32
 #define STEER_TABLE_OBJECTS    4096
 #define STEER_PAGE_OBJECTS     1024
@@ -81,71 +84,74 @@ struct steer_links {
 	__u32 pad;
 };
 
-/* Value of map "control", one element, mmapable. */
+/* What a generation is to the kernel. A bank that is not in use has generation 0. */
+struct steer_bank {
+	__u64 generation; /* counts built banks; unique per instance */
+	__u64 revision;	  /* revision this bank shows when it is live */
+	__u64 parent;	  /* revision it was prepared from; its own - 1 */
+	/* As in the frontends object: here the packet's hash need not wait for finding that. */
+	__u64 address_seed[2];
+	__u64 port_seed;
+	__u32 frontends;	      /* frontends object */
+	__u32 services;		      /* services in use are 0 .. services - 1 */
+	__u32 flags;		      /* none defined yet, 0 */
+	__u32 lived;		      /* it was selected once; user space retires banks by this */
+	__u32 page[STEER_PAGES];      /* record page object of ids 256 n .. 256 n + 255 */
+	__u32 now[STEER_SERVICES];    /* table object; 0 = service number unused */
+	__u32 origin[STEER_SERVICES]; /* table object of open transitions; 0 = settled */
+	__u8 prefix4[STEER_SERVICES]; /* client key = so many leading bits of the source, 0..32 */
+	__u8 prefix6[STEER_SERVICES]; /* the same for IPv6, 0..128 */
+};
+_Static_assert(sizeof(struct steer_bank) == 64 + 4 * STEER_PAGES + 10 * STEER_SERVICES,
+	       "ABI: bank");
+
+/* Map "control": the only object that changes, mmapable, one element. */
 struct steer_control {
 	__u64 word;    /* STEER_WORD; changed only by compare-and-swap */
 	__u64 pad0[7]; /* keeps the word alone in its cache line */
 	__u32 abi;     /* STEER_ABI of whoever created the maps */
-	__u32 pad1[15];
-	struct steer_links links[STEER_BANK_OBJECTS];
+	__u32 pad1[11];
+	__u64 hash_key[2]; /* secret; slot_hash is drawn from it */
+	struct steer_links links[STEER_BANKS];
+	/* client key -> slot, see steer_slot4(); complete before the first word, then constant */
+	__u16 slot_hash[STEER_KEY_BYTES][256];
+	struct steer_bank bank[STEER_BANKS];
 };
-_Static_assert(sizeof(struct steer_control) == 128 + 16 * STEER_BANK_OBJECTS, "ABI: control");
+_Static_assert(sizeof(struct steer_control) ==
+		       128 + 512 * STEER_KEY_BYTES + STEER_BANKS * (16 + sizeof(struct steer_bank)),
+	       "ABI: control");
 
-/* One service in one bank. */
-struct steer_service {
-	__u32 now;		/* table object; 0 = service number unused */
-	__u32 origin;		/* table object of open transitions; 0 = settled */
-	__be64 client_mask6[2]; /* [1] == 0: the key is the first 8 bytes alone */
-	__be32 client_mask4;	/* client key = source address & mask */
-	__u32 flags;		/* none defined yet, 0 */
-};
-_Static_assert(sizeof(struct steer_service) == 32, "ABI: service");
-
-/* Value of one bank object: what a generation is to the kernel. */
-struct steer_bank {
-	__u64 generation;  /* counts installed states; unique per instance */
-	__u64 revision;	   /* revision this bank shows when it is live */
-	__u64 parent;	   /* revision it was prepared from; its own - 1 */
-	__u64 hash_key[2]; /* SipHash key of client key -> slot */
-	__u32 frontends;   /* frontends object */
-	__u32 services;	   /* services in use are 0 .. services - 1 */
-	__u32 flags;	   /* none defined yet, 0 */
-	__u32 pad[3];
-	__u32 page[STEER_PAGES]; /* record page object of backend ids 256 n .. 256 n + 255 */
-	struct steer_service service[STEER_SERVICES];
-};
-_Static_assert(sizeof(struct steer_bank) == 64 + 4 * STEER_PAGES + 32 * STEER_SERVICES,
-	       "ABI: bank");
-
-/* A frontend address: cell of the first perfect hash, keyed by the 16 address bytes. */
+/*
+ * A frontend address: cell of the first perfect hash. What a cell does not hold (an unused one:
+ * anything; one of an IPv4 address: an IPv6 address, and the reverse) is an address that belongs
+ * in another cell, so that comparing the address decides alone.
+ */
 struct steer_address {
-	__be64 addr[2]; /* IPv6, or IPv4 as ::ffff:a.b.c.d; unused cells are zero and */
-	__u16 used;	/* 0 */
-	__u16 any_tcp;	/* service of port 0 for TCP, or STEER_NO_SERVICE */
-	__u16 any_udp;	/* the same for UDP */
-	__u16 pad[5];
+	__be64 ipv6[2];
+	__be32 ipv4;
+	__u16 any_tcp; /* service of port 0 for TCP, or STEER_NO_SERVICE */
+	__u16 any_udp; /* the same for UDP */
+	__u32 pad[2];
 };
 _Static_assert(sizeof(struct steer_address) == 32, "ABI: address");
 
-/* A port of a frontend address: cell of the second perfect hash. */
-struct steer_port {
-	__u16 address; /* cell number of its address */
-	__be16 port;
-	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP; 0 = unused cell */
-	__u8 pad;
-	__u16 service;
-};
-_Static_assert(sizeof(struct steer_port) == 8, "ABI: port");
+/*
+ * A port of a frontend address: cell of the second perfect hash. Bits 63..16: steer_port_key(),
+ * 0 = unused cell; 15..0: service.
+ */
+#define STEER_PORT_CELL(key, service) ((key) << 16 | (service))
+#define STEER_PORT_SERVICE(cell)      ((__u32)(cell)&0xffff)
+#define STEER_PORT_KEY(cell)	      ((cell) >> 16)
 
 /* Value of one frontends object: two hash-and-displace tables, see steer_cell() in hash.h. */
 struct steer_frontends {
-	__u64 address_seed;
-	__u64 port_seed;
+	__u64 address_seed[2]; /* odd */
+	__u64 port_seed;       /* odd */
+	__u64 pad[5];
 	__u16 address_displace[STEER_BUCKETS];
 	__u16 port_displace[STEER_BUCKETS];
-	__u64 pad[6];
 	struct steer_address address[STEER_CELLS];
-	struct steer_port port[STEER_CELLS];
+	__u64 port[STEER_CELLS];
 };
 _Static_assert(sizeof(struct steer_frontends) == 64 + 4 * STEER_BUCKETS + 40 * STEER_CELLS,
 	       "ABI: frontends");
@@ -165,13 +171,15 @@ struct steer_record {
 	__u8 mac_dst[6]; /* next hop towards the backend */
 	__u8 mac_src[6]; /* interface that sends */
 	__u32 ifindex;	 /* interface that sends (a bond's master, not its member) */
-	__u16 vlan;	 /* VLAN id on that interface, STEER_VLAN_NONE = untagged */
-	__u8 forward;	 /* enum steer_forward */
-	__u8 pad0;
-	__u32 pad1;
+	__u32 how;	 /* STEER_HOW: compared at once with what the packet needs */
+	__u32 pad0;
 	__u8 addr[16]; /* the backend: IPv6, or IPv4 as ::ffff:a.b.c.d */
-	__u8 pad2[24];
+	__u8 pad1[24];
 };
+/* @vlan: VLAN id on the sending interface, STEER_VLAN_NONE = untagged */
+#define STEER_HOW(forward, vlan) ((__u32)(forward) << 16 | (__u16)(vlan))
+#define STEER_HOW_FORWARD(how)	 ((how) >> 16)
+#define STEER_HOW_VLAN(how)	 ((__u16)(how))
 _Static_assert(sizeof(struct steer_record) == 64, "ABI: record is one cache line");
 
 /* Value of one record page object. */
@@ -198,14 +206,17 @@ struct steer_member {
  * what it does not need. The widest setting of every field is always correct.
  */
 struct steer_facts {
-	__u8 ipv4;	 /* some frontend is IPv4 */
-	__u8 ipv6;	 /* some frontend is IPv6 */
-	__u8 udp;	 /* some frontend is UDP */
-	__u8 one_prefix; /* all services share client_mask4 and client_mask6 below */
+	__u8 ipv4;	  /* some frontend is IPv4 */
+	__u8 ipv6;	  /* some frontend is IPv6 */
+	__u8 udp;	  /* some frontend is UDP */
+	__u8 one_prefix;  /* all services share client_mask4 and client_mask6 */
+	__u8 wide_prefix; /* some client_prefix6 is longer than 64 */
+	__u8 pad[3];
 	__be32 client_mask4;
-	__be64 client_mask6[2];
+	__be32 client_mask6[4];
+	__u32 pad1;
 	struct steer_member member[STEER_MEMBERS];
 };
-_Static_assert(sizeof(struct steer_facts) == 24 + 8 * STEER_MEMBERS, "ABI: facts");
+_Static_assert(sizeof(struct steer_facts) == 32 + 8 * STEER_MEMBERS, "ABI: facts");
 
 #endif

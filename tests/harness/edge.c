@@ -145,18 +145,16 @@ void edge_pins(const struct edge *edge, char path[static 192])
 	(void)snprintf(path, 192, "%s/%s", edge->place.bpffs, edge->instance);
 }
 
-/* The live bank, to be freed; @dp is to be closed. */
-static struct steer_bank *read_bank(const struct edge *edge, struct dataplane *dp)
+/* The live bank; @dp is to be closed. */
+static const struct steer_bank *live_bank(const struct edge *edge, struct dataplane *dp)
 {
-	struct steer_bank *bank = NULL;
 	struct diag why = {0};
 	char path[192];
 
 	edge_pins(edge, path);
-	if (dataplane_open(path, true, dp, &why) < 0 ||
-	    generation_bank(dp, STEER_WORD_BANK(dataplane_word(dp)), &bank, &why) < 0)
+	if (dataplane_open(path, true, dp, &why) < 0)
 		fail_msg("%s", why.text);
-	return bank;
+	return &dp->control->bank[STEER_WORD_BANK(dataplane_word(dp))];
 }
 
 static void *read_object(const struct dataplane *dp, enum object_kind kind, uint32_t number)
@@ -172,9 +170,8 @@ static void *read_object(const struct dataplane *dp, enum object_kind kind, uint
 void edge_table(const struct edge *edge, uint32_t service, struct steer_table *ret_table)
 {
 	struct dataplane dp;
-	auto_free struct steer_bank *bank = read_bank(edge, &dp);
-	auto_free struct steer_table *table =
-		read_object(&dp, OBJECT_TABLE, bank->service[service].now);
+	const struct steer_bank *bank = live_bank(edge, &dp);
+	auto_free struct steer_table *table = read_object(&dp, OBJECT_TABLE, bank->now[service]);
 
 	*ret_table = *table;
 	dataplane_close(&dp);
@@ -184,7 +181,7 @@ void edge_table(const struct edge *edge, uint32_t service, struct steer_table *r
 static struct steer_page *read_page(const struct edge *edge, uint32_t id, struct dataplane *dp,
 				    uint32_t *ret_number)
 {
-	auto_free struct steer_bank *bank = read_bank(edge, dp);
+	const struct steer_bank *bank = live_bank(edge, dp);
 
 	*ret_number = bank->page[id / STEER_PAGE_RECORDS];
 	return read_object(dp, OBJECT_PAGE, *ret_number);

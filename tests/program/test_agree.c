@@ -133,7 +133,10 @@ static uint64_t siphash(int c, int d, const uint8_t key[16], const uint8_t *mess
 	return sip.word[0] ^ sip.word[1] ^ sip.word[2] ^ sip.word[3];
 }
 
-/* Client key -> slot: design, section 1; the key's bytes are those of its two words. */
+/*
+ * Client key -> slot, as steer/hash.h describes it: byte by byte of the masked address, each a
+ * SipHash-1-3 of its position and value. An IPv6 key of up to 64 bits has 8 bytes.
+ */
 static uint32_t own_slot(const struct service *service, const struct address *client,
 			 const uint64_t key_words[2])
 {
@@ -142,12 +145,18 @@ static uint32_t own_slot(const struct service *service, const struct address *cl
 	const uint8_t *from = client->bytes + (is_ipv4 ? 12 : 0);
 	size_t size = is_ipv4 ? 4 : prefix > 64 ? 16 : 8;
 	uint8_t masked[16] = {0}, key[16];
+	uint64_t slot = 0;
 
 	for (unsigned int bit = 0; bit < prefix; bit++)
 		masked[bit / 8] |= from[bit / 8] & (0x80 >> bit % 8);
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)(key_words[i / 8] >> 8 * (i % 8));
-	return (uint32_t)(siphash(1, 3, key, masked, size) % STEER_SLOTS);
+	for (size_t i = 0; i < size; i++) {
+		const uint8_t message[2] = {(uint8_t)i, masked[i]};
+
+		slot ^= siphash(1, 3, key, message, sizeof(message));
+	}
+	return (uint32_t)(slot % STEER_SLOTS);
 }
 
 /* Slot -> rank by the permutation that core/cohort.h describes. */
@@ -223,24 +232,6 @@ static uint32_t kernel_backend(size_t service, const struct address *client)
 	return (uint32_t)sent.bytes[4] << 8 | sent.bytes[5];
 }
 
-static uint32_t core_slot(const struct service *service, const struct address *client,
-			  const uint64_t *words)
-{
-	const __u64 key[2] = {words[0], words[1]};
-	struct steer_service masks;
-	__be64 high, low;
-	__be32 four;
-
-	prefix_masks(service->prefix4, service->prefix6, &masks);
-	memcpy(&four, client->bytes + 12, sizeof(four));
-	memcpy(&high, client->bytes, sizeof(high));
-	memcpy(&low, client->bytes + 8, sizeof(low));
-	if (address_is_ipv4(client))
-		return steer_slot4(key, four & masks.client_mask4);
-	return steer_slot6(key, high & masks.client_mask6[0], low & masks.client_mask6[1],
-			   service->prefix6 > 64);
-}
-
 static void agree_on_service(struct steerer *steerer, const struct policy *policy, size_t number)
 {
 	static uint32_t own[STEER_SLOTS];
@@ -257,7 +248,7 @@ static void agree_on_service(struct steerer *steerer, const struct policy *polic
 		struct address client = draw_client(i % 2);
 		uint32_t slot = own_slot(service, &client, key);
 
-		assert_int_equal(core_slot(service, &client, key), slot);
+		assert_int_equal(steerer_slot(steerer, service, &client), slot);
 		assert_int_equal(kernel_backend(number, &client), own[slot]);
 	}
 }

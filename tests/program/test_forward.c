@@ -25,7 +25,7 @@
 
 #define TAG	  100
 #define OTHER_TAG 101
-#define NO_BANK	  (STEER_BANK_OBJECTS - 1) /* never filled here */
+#define NO_BANK	  (STEER_BANKS - 1) /* never filled here */
 
 static const char config[] =
 	"interfaces: [edge0, edge1]\n"
@@ -192,7 +192,7 @@ static void a_backend_on_the_packets_vlan_is_reached_by_it(void **state)
 	(void)state;
 	edge_record(&edge, id, &record);
 	tagged = record;
-	tagged.vlan = TAG;
+	tagged.how = STEER_HOW(STEER_FORWARD_DSR, TAG);
 	forwarded((struct packet){.to = SOLE4}, "sole-1", "untagged to untagged");
 	untouched((struct packet){.to = SOLE4, .vlan = {TAG}}, other, "tagged to untagged");
 	untouched((struct packet){.to = SOLE6, .vlan = {TAG}}, other, "tagged to untagged, IPv6");
@@ -217,7 +217,7 @@ static void a_record_out_of_use_drops_and_says_broken(void **state)
 	(void)state;
 	edge_record(&edge, id, &record);
 	unused = record;
-	unused.forward = STEER_FORWARD_NONE;
+	unused.how = STEER_HOW(STEER_FORWARD_NONE, 0);
 	edge_set_record(&edge, id, &unused);
 	untouched((struct packet){.to = SOLE4}, STEER_VERDICT_BROKEN, "no forwarding, IPv4");
 	untouched((struct packet){.to = SOLE6}, STEER_VERDICT_BROKEN, "no forwarding, IPv6");

@@ -114,21 +114,6 @@ static void name_records(struct service *service, uint32_t number)
 	}
 }
 
-static uint32_t slot_of(const struct service *service, const struct address *client,
-			const uint64_t *hash_key)
-{
-	const __u64 key[2] = {hash_key[0], hash_key[1]};
-	__be32 four = 0;
-	__be64 high = 0;
-
-	if (address_is_ipv4(client)) {
-		memcpy(&four, client->bytes + 12, service->prefix4 / 8);
-		return steer_slot4(key, four);
-	}
-	memcpy(&high, client->bytes, service->prefix6 / 8);
-	return steer_slot6(key, high, 0, 0);
-}
-
 /* Same colour and share for both services; prefixes and states are drawn for each. */
 static void change_service(struct service *service, uint32_t number, uint32_t active,
 			   uint32_t share, uint64_t *random)
@@ -152,7 +137,7 @@ static void change_service(struct service *service, uint32_t number, uint32_t ac
 		service->pools[active].backends[draw(random, 2)].state = BACKEND_MAINT;
 }
 
-static int decide(const struct policy *policy, const uint64_t *key, bool is_swapped,
+static int decide(const struct steerer *steerer, const struct policy *policy, bool is_swapped,
 		  struct decision *decision)
 {
 	auto_free struct steer_table *table = malloc(sizeof(*table));
@@ -165,7 +150,7 @@ static int decide(const struct policy *policy, const uint64_t *key, bool is_swap
 			return -1;
 		for (size_t c = 0; c < 2 * CLIENTS; c++)
 			decision->backend[s][c] =
-				table->backend[slot_of(service, &clients[c], key)];
+				table->backend[steerer_slot(steerer, service, &clients[c])];
 	}
 	return 0;
 }
@@ -190,7 +175,7 @@ static int commit(struct writer *writer, uint32_t number)
 		next.services[0].frontends = next.services[1].frontends;
 		next.services[1].frontends = first;
 	}
-	error = decide(&next, steerer_hash_key(writer->steerer), is_swapped, &decisions[number]);
+	error = decide(writer->steerer, &next, is_swapped, &decisions[number]);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!error)
 		error = steerer_commit(writer->steerer, &next, &note, &why);

@@ -21,7 +21,6 @@ static const struct {
 	const char *outer; /* name of the outer map's pin */
 	size_t size;
 } kinds[OBJECT_KIND_COUNT] = {
-	[OBJECT_BANK] = {"bank", "bank_objects", sizeof(struct steer_bank)},
 	[OBJECT_FRONTENDS] = {"frontends", "frontends_objects", sizeof(struct steer_frontends)},
 	[OBJECT_TABLE] = {"table", "table_objects", sizeof(struct steer_table)},
 	[OBJECT_PAGE] = {"page", "page_objects", sizeof(struct steer_page)},
@@ -297,6 +296,21 @@ int dataplane_counters(struct dataplane *dp, uint32_t page, struct diag *why)
 		return diag_fail(why, error, "the kernel refused a page of counters: %s",
 				 strerror(-error));
 	return 0;
+}
+
+int dataplane_barrier(struct dataplane *dp, uint32_t table, struct diag *why)
+{
+	return object_publish(dp, OBJECT_TABLE, &table, 1, why);
+}
+
+void dataplane_write_bank(struct dataplane *dp, uint32_t number, const struct steer_bank *bank)
+{
+	struct steer_bank *place = &dp->control->bank[number];
+
+	__atomic_store_n(&place->generation, 0, __ATOMIC_RELEASE);
+	memcpy(&place->generation + 1, &bank->generation + 1,
+	       sizeof(*bank) - sizeof(bank->generation));
+	__atomic_store_n(&place->generation, bank->generation, __ATOMIC_RELEASE);
 }
 
 uint64_t dataplane_word(const struct dataplane *dp)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The pinned maps of one steerer: write-once objects, and the word that selects a bank.
+ * The pinned maps of one steerer: write-once objects, the banks, and the word that selects one.
  *
  * With loader.c the only code that makes bpf(2) calls. An object is created, filled by one call,
  * frozen, pinned as KIND/NUMBER, and then put into the outer map that the program reads; the
  * batch that does this waits for a grace period, so that a number which no retained bank refers
- * to may be taken again.
+ * to may be taken again. Banks lie in the mapped control page beside the word.
  */
 #ifndef STEER_CORE_DATAPLANE_H
 #define STEER_CORE_DATAPLANE_H
@@ -19,12 +19,10 @@
 struct diag;
 
 enum object_kind {
-	OBJECT_BANK,
 	OBJECT_FRONTENDS,
 	OBJECT_TABLE,
 	OBJECT_PAGE,
-	OBJECT_POLICY, /* a bank's policy as JSON; pinned under the bank's number, user space only
-			*/
+	OBJECT_POLICY, /* JSON, pinned under its bank's number; only user space reads it */
 	OBJECT_KIND_COUNT,
 };
 
@@ -66,6 +64,15 @@ void object_unpin(struct dataplane *dp, enum object_kind kind, uint32_t number);
 
 /* Create the counters of a page of backend ids if they are missing. */
 int dataplane_counters(struct dataplane *dp, uint32_t page, struct diag *why);
+
+/*
+ * Wait until every packet that was on its way has ended, so that what no bank in use refers to
+ * may be written again. @table: any published table, put again where it stands.
+ */
+int dataplane_barrier(struct dataplane *dp, uint32_t table, struct diag *why);
+
+/* Write @bank, which is not in use, as @number; its generation becomes visible last. */
+void dataplane_write_bank(struct dataplane *dp, uint32_t number, const struct steer_bank *bank);
 
 uint64_t dataplane_word(const struct dataplane *dp);
 

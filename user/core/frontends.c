@@ -20,8 +20,11 @@
 /* A full table succeeds with about every third seed. */
 #define SEEDS_MAX 256
 
+/* A distinct address, or a port of one. */
 struct key {
-	__u64 high, low;
+	const struct frontend *frontend;
+	uint32_t address; /* cell of the address; of a port only */
+	__u64 mixed_address;
 };
 
 struct placed {
@@ -32,6 +35,7 @@ struct placed {
 };
 
 struct hasher {
+	__u64 (*mix)(const __u64 seed[static 2], const struct key *key);
 	struct key key[STEER_CELLS];
 	uint16_t cell[STEER_CELLS]; /* of each key, the result */
 	uint32_t n;
@@ -46,13 +50,38 @@ struct entry {
 	uint32_t address; /* number of its distinct address */
 };
 
-static struct key address_key(const struct address *address)
-{
-	struct key key;
+/* The address as the packet path has it in registers. */
+struct words {
+	__be64 half[2];
+	__be32 ipv4;
+};
 
-	memcpy(&key.high, address->bytes, 8);
-	memcpy(&key.low, address->bytes + 8, 8);
-	return key;
+static struct words address_words(const struct address *address)
+{
+	struct words words;
+
+	memcpy(words.half, address->bytes, sizeof(words.half));
+	memcpy(&words.ipv4, address->bytes + 12, sizeof(words.ipv4));
+	return words;
+}
+
+static __u64 mix_address(const __u64 seed[static 2], const struct address *address)
+{
+	struct words words = address_words(address);
+
+	return address_is_ipv4(address) ? steer_mix4(seed, words.ipv4)
+					: steer_mix6(seed, words.half[0], words.half[1]);
+}
+
+static __u64 mix_address_key(const __u64 seed[static 2], const struct key *key)
+{
+	return mix_address(seed, &key->frontend->address);
+}
+
+static __u64 mix_port_key(const __u64 seed[static 2], const struct key *key)
+{
+	return steer_mix_port(seed[0], key->mixed_address, key->frontend->protocol,
+			      htons(key->frontend->port));
 }
 
 static int compare_placed(const void *left, const void *right)
@@ -88,7 +117,7 @@ static int place_bucket(struct hasher *hasher, const struct placed *placed, uint
 	return -1;
 }
 
-static bool try_seed(struct hasher *hasher, uint64_t seed, __u16 ret_displace[])
+static bool try_seed(struct hasher *hasher, const __u64 seed[static 2], __u16 ret_displace[])
 {
 	uint32_t size[STEER_BUCKETS] = {0};
 	uint32_t first, n;
@@ -98,7 +127,7 @@ static bool try_seed(struct hasher *hasher, uint64_t seed, __u16 ret_displace[])
 	for (uint32_t i = 0; i < hasher->n; i++) {
 		struct placed *placed = &hasher->placed[i];
 
-		placed->mixed = steer_mix(seed, hasher->key[i].high, hasher->key[i].low);
+		placed->mixed = hasher->mix(seed, &hasher->key[i]);
 		placed->bucket = steer_bucket(placed->mixed);
 		placed->key = (uint16_t)i;
 		size[placed->bucket]++;
@@ -119,20 +148,26 @@ static bool try_seed(struct hasher *hasher, uint64_t seed, __u16 ret_displace[])
 	return true;
 }
 
-static int place_keys(struct hasher *hasher, __u64 *ret_seed, __u16 ret_displace[],
+static int place_keys(struct hasher *hasher, __u64 ret_seed[static 2], __u16 ret_displace[],
 		      struct diag *why)
 {
 	for (uint64_t i = 1; i <= SEEDS_MAX; i++) {
 		/* Weyl sequence of the golden ratio, so that seeds differ in all bits */
-		uint64_t seed = i * 0x9e3779b97f4a7c15ULL;
+		const __u64 seed[2] = {(2 * i) * 0x9e3779b97f4a7c15ULL | 1,
+				       (2 * i + 1) * 0x9e3779b97f4a7c15ULL | 1};
 
 		if (try_seed(hasher, seed, ret_displace)) {
-			*ret_seed = seed;
+			memcpy(ret_seed, seed, sizeof(seed));
 			return 0;
 		}
 	}
 	return diag_fail(why, -EAGAIN, "no seed places the %u frontend keys without collision",
 			 hasher->n);
+}
+
+static uint32_t frontends_cell(const struct steer_frontends *frontends, __u64 mixed)
+{
+	return steer_cell(mixed, frontends->address_displace[steer_bucket(mixed)]);
 }
 
 static int compare_entries(const void *left, const void *right)
@@ -199,33 +234,58 @@ static int collect(const struct policy *policy, struct entry *entries, uint32_t 
 	return 0;
 }
 
+/*
+ * What a cell holds where it holds no address of that family: one that belongs in another cell,
+ * so that no packet finds it here.
+ */
+static void fill_elsewhere(struct steer_frontends *frontends)
+{
+	for (uint32_t cell = 0; cell < STEER_CELLS; cell++) {
+		struct steer_address *address = &frontends->address[cell];
+
+		*address = (struct steer_address){.any_tcp = STEER_NO_SERVICE,
+						  .any_udp = STEER_NO_SERVICE};
+		while (frontends_cell(frontends,
+				      steer_mix4(frontends->address_seed, address->ipv4)) == cell)
+			address->ipv4++;
+		while (frontends_cell(frontends, steer_mix6(frontends->address_seed, 0,
+							    address->ipv6[1])) == cell)
+			address->ipv6[1]++;
+	}
+}
+
+static void fill_address(struct steer_address *cell, const struct entry *entry)
+{
+	struct words words = address_words(&entry->frontend->address);
+
+	if (address_is_ipv4(&entry->frontend->address))
+		cell->ipv4 = words.ipv4;
+	else
+		memcpy(cell->ipv6, words.half, sizeof(cell->ipv6));
+	if (entry->frontend->port)
+		return;
+	if (entry->frontend->protocol == IPPROTO_TCP)
+		cell->any_tcp = (__u16)entry->service;
+	else
+		cell->any_udp = (__u16)entry->service;
+}
+
 static int place_addresses(struct hasher *hasher, struct entry *entries, uint32_t n,
 			   struct steer_frontends *frontends, struct diag *why)
 {
 	int error;
 
 	hasher->n = n ? entries[n - 1].address + 1 : 0;
+	hasher->mix = mix_address_key;
 	for (uint32_t i = 0; i < n; i++)
-		hasher->key[entries[i].address] = address_key(&entries[i].frontend->address);
-	error = place_keys(hasher, &frontends->address_seed, frontends->address_displace, why);
+		hasher->key[entries[i].address].frontend = entries[i].frontend;
+	error = place_keys(hasher, frontends->address_seed, frontends->address_displace, why);
 	if (error)
 		return error;
+	fill_elsewhere(frontends);
 	for (uint32_t i = 0; i < n; i++) {
-		struct steer_address *address;
-
 		entries[i].address = hasher->cell[entries[i].address];
-		address = &frontends->address[entries[i].address];
-		if (!address->used) {
-			memcpy(address->addr, entries[i].frontend->address.bytes, 16);
-			address->used = 1;
-			address->any_tcp = address->any_udp = STEER_NO_SERVICE;
-		}
-		if (entries[i].frontend->port)
-			continue;
-		if (entries[i].frontend->protocol == IPPROTO_TCP)
-			address->any_tcp = (__u16)entries[i].service;
-		else
-			address->any_udp = (__u16)entries[i].service;
+		fill_address(&frontends->address[entries[i].address], &entries[i]);
 	}
 	return 0;
 }
@@ -233,6 +293,7 @@ static int place_addresses(struct hasher *hasher, struct entry *entries, uint32_
 static int place_ports(struct hasher *hasher, const struct entry *entries, uint32_t n,
 		       struct steer_frontends *frontends, struct diag *why)
 {
+	__u64 seed[2];
 	uint32_t k = 0;
 	int error;
 
@@ -241,26 +302,24 @@ static int place_ports(struct hasher *hasher, const struct entry *entries, uint3
 
 		if (frontend->port)
 			hasher->key[k++] = (struct key){
-				0,
-				steer_port_key(entries[i].address, frontend->protocol,
-					       htons(frontend->port)),
-			};
+				frontend, entries[i].address,
+				mix_address(frontends->address_seed, &frontend->address)};
 	}
 	hasher->n = k;
-	error = place_keys(hasher, &frontends->port_seed, frontends->port_displace, why);
+	hasher->mix = mix_port_key;
+	error = place_keys(hasher, seed, frontends->port_displace, why);
 	if (error)
 		return error;
+	frontends->port_seed = seed[0];
 	k = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct frontend *frontend = entries[i].frontend;
 
 		if (frontend->port)
-			frontends->port[hasher->cell[k++]] = (struct steer_port){
-				.address = (__u16)entries[i].address,
-				.port = htons(frontend->port),
-				.protocol = frontend->protocol,
-				.service = (__u16)entries[i].service,
-			};
+			frontends->port[hasher->cell[k++]] = STEER_PORT_CELL(
+				steer_port_key(entries[i].address, frontend->protocol,
+					       htons(frontend->port)),
+				entries[i].service);
 	}
 	return 0;
 }
@@ -294,18 +353,19 @@ int frontends_build(const struct policy *policy, struct steer_frontends *ret_fro
 uint32_t frontends_find(const struct steer_frontends *frontends, const struct address *address,
 			uint8_t protocol, uint16_t port)
 {
-	struct key key = address_key(address);
-	__u64 mixed = steer_mix(frontends->address_seed, key.high, key.low);
-	uint32_t cell = steer_cell(mixed, frontends->address_displace[steer_bucket(mixed)]);
+	struct words words = address_words(address);
+	__u64 mixed = mix_address(frontends->address_seed, address);
+	uint32_t cell = frontends_cell(frontends, mixed);
 	const struct steer_address *found = &frontends->address[cell];
-	const struct steer_port *exact;
-	__be16 wire_port = htons(port);
+	__u64 key = steer_port_key(cell, protocol, htons(port));
+	__u64 exact;
 
-	if (found->addr[0] != key.high || found->addr[1] != key.low || !found->used)
+	if (address_is_ipv4(address) ? found->ipv4 != words.ipv4
+				     : memcmp(found->ipv6, words.half, sizeof(found->ipv6)) != 0)
 		return STEER_NO_SERVICE;
-	mixed = steer_mix(frontends->port_seed, 0, steer_port_key(cell, protocol, wire_port));
-	exact = &frontends->port[steer_cell(mixed, frontends->port_displace[steer_bucket(mixed)])];
-	if (exact->port == wire_port && exact->protocol == protocol && exact->address == cell)
-		return exact->service;
+	mixed = steer_mix_port(frontends->port_seed, mixed, protocol, htons(port));
+	exact = frontends->port[steer_cell(mixed, frontends->port_displace[steer_bucket(mixed)])];
+	if (STEER_PORT_KEY(exact) == key)
+		return STEER_PORT_SERVICE(exact);
 	return protocol == IPPROTO_TCP ? found->any_tcp : found->any_udp;
 }

@@ -9,50 +9,32 @@
 #include "base/diag.h"
 #include "base/own.h"
 #include "core/frontends.h"
-#include "core/loader.h"
 #include "core/policy_json.h"
+#include "core/resident.h"
 #include "core/table.h"
 
 #define NEIGHBOUR_WAIT_MS 2000
-#define OBJECT_NUMBERS	  STEER_TABLE_OBJECTS /* the largest number space of all kinds */
 
 /* One build: what is taken, what has been written and waits for being published. */
 struct build {
 	struct dataplane *dp;
-	const uint64_t *key;
 	const struct policy *inventory; /* whose backends have records */
 	struct diag *why;
-	uint64_t generation;
-	bool used[OBJECT_KIND_COUNT][OBJECT_NUMBERS];
-	uint32_t fresh[OBJECT_KIND_COUNT][OBJECT_NUMBERS];
+	struct resident resident;
+	uint32_t fresh[OBJECT_KIND_COUNT][RESIDENT_NUMBERS];
 	size_t n_fresh[OBJECT_KIND_COUNT];
+	/* What all banks of this build share. */
 	uint32_t frontends;
+	__u64 address_seed[2];
+	__u64 port_seed;
 	uint32_t page[STEER_PAGES];
+	/* Banks wait here until what they refer to is published. */
+	struct planned_bank {
+		uint32_t number;
+		struct steer_bank bank;
+	} planned[3];
+	size_t n_planned;
 };
-
-static const uint32_t number_limit[OBJECT_KIND_COUNT] = {
-	[OBJECT_BANK] = STEER_BANK_OBJECTS,   [OBJECT_FRONTENDS] = STEER_FRONTEND_OBJECTS,
-	[OBJECT_TABLE] = STEER_TABLE_OBJECTS, [OBJECT_PAGE] = STEER_PAGE_OBJECTS,
-	[OBJECT_POLICY] = STEER_BANK_OBJECTS,
-};
-
-int generation_bank(const struct dataplane *dp, uint32_t bank, struct steer_bank **ret_bank,
-		    struct diag *why)
-{
-	void *value;
-	size_t size;
-	int error = object_read(dp, OBJECT_BANK, bank, &value, &size, why);
-
-	if (error)
-		return error;
-	if (size != sizeof(**ret_bank)) {
-		free(value);
-		return diag_fail(why, -EPROTO, "bank %u has %zu bytes, expected %zu", bank, size,
-				 sizeof(**ret_bank));
-	}
-	*ret_bank = value;
-	return 0;
-}
 
 int generation_policy(const struct dataplane *dp, uint32_t bank, struct policy *ret_policy,
 		      struct diag *why)
@@ -133,17 +115,6 @@ int generation_way_back(const struct policy *live, bool step, struct policy *ret
 	return 0;
 }
 
-static uint32_t take_number(struct build *build, enum object_kind kind)
-{
-	for (uint32_t number = 1; number < number_limit[kind]; number++) {
-		if (!build->used[kind][number]) {
-			build->used[kind][number] = true;
-			return number;
-		}
-	}
-	return 0;
-}
-
 static bool is_same_object(struct build *build, enum object_kind kind, uint32_t number,
 			   const void *value)
 {
@@ -154,23 +125,16 @@ static bool is_same_object(struct build *build, enum object_kind kind, uint32_t 
 	       size == object_size(kind) && memcmp(resident, value, size) == 0;
 }
 
-/* Write @value as an object, or find it among the resident ones. Reads back what it wrote. */
-static int put_object(struct build *build, enum object_kind kind, const void *value,
-		      uint32_t *ret_number)
+/* Write @value as a new object and read it back. */
+static int put_fresh(struct build *build, enum object_kind kind, const void *value,
+		     uint32_t *ret_number)
 {
-	uint32_t number;
+	uint32_t number = resident_take(&build->resident, kind);
 	int error;
 
-	for (number = 1; number < number_limit[kind]; number++) {
-		if (build->used[kind][number] && is_same_object(build, kind, number, value)) {
-			*ret_number = number;
-			return 0;
-		}
-	}
-	number = take_number(build, kind);
 	if (number == 0)
 		return diag_fail(build->why, -ENOSPC, "all %u %s objects are in use",
-				 number_limit[kind] - 1, object_name(kind));
+				 resident_limit(kind) - 1, object_name(kind));
 	error = object_write(build->dp, kind, number, value, object_size(kind), build->why);
 	if (error)
 		return error;
@@ -182,6 +146,20 @@ static int put_object(struct build *build, enum object_kind kind, const void *va
 	return 0;
 }
 
+/* Find @value among the resident objects, or write it. */
+static int put_object(struct build *build, enum object_kind kind, const void *value,
+		      uint32_t *ret_number)
+{
+	for (uint32_t number = 1; number < resident_limit(kind); number++) {
+		if (build->resident.object[kind][number] &&
+		    is_same_object(build, kind, number, value)) {
+			*ret_number = number;
+			return 0;
+		}
+	}
+	return put_fresh(build, kind, value, ret_number);
+}
+
 static int put_frontends(struct build *build)
 {
 	auto_free struct steer_frontends *frontends = calloc(1, sizeof(*frontends));
@@ -190,7 +168,11 @@ static int put_frontends(struct build *build)
 	if (!frontends)
 		return diag_fail(build->why, -ENOMEM, "out of memory building the frontends");
 	error = frontends_build(build->inventory, frontends, build->why);
-	return error ? error : put_object(build, OBJECT_FRONTENDS, frontends, &build->frontends);
+	if (error)
+		return error;
+	memcpy(build->address_seed, frontends->address_seed, sizeof(build->address_seed));
+	build->port_seed = frontends->port_seed;
+	return put_object(build, OBJECT_FRONTENDS, frontends, &build->frontends);
 }
 
 static int fill_record(struct build *build, const struct backend *backend,
@@ -206,8 +188,7 @@ static int fill_record(struct build *build, const struct backend *backend,
 	memcpy(record->mac_src, hop.mac_src, sizeof(record->mac_src));
 	memcpy(record->addr, backend->address.bytes, sizeof(record->addr));
 	record->ifindex = hop.ifindex;
-	record->vlan = hop.vlan;
-	record->forward = STEER_FORWARD_DSR;
+	record->how = STEER_HOW(STEER_FORWARD_DSR, hop.vlan);
 	return 0;
 }
 
@@ -260,23 +241,57 @@ static int put_pages(struct build *build)
 	return 0;
 }
 
-static int put_tables(struct build *build, const struct policy *policy, struct steer_bank *bank)
+/*
+ * The table of service number @index: one that a resident or a planned bank has for that number,
+ * if equal, so that a commit compares its own service's tables and not those of all services.
+ */
+static int put_table(struct build *build, size_t index, const struct steer_table *table,
+		     uint32_t *ret_number)
+{
+	bool tried[RESIDENT_NUMBERS] = {true}; /* number 0 is none */
+	const struct steer_bank *bank = build->dp->control->bank;
+
+	for (size_t i = 1; i < STEER_BANKS + build->n_planned; i++) {
+		uint32_t number = i < STEER_BANKS
+					  ? (build->resident.bank[i] ? bank[i].now[index] : 0)
+					  : build->planned[i - STEER_BANKS].bank.now[index];
+
+		if (tried[number % RESIDENT_NUMBERS])
+			continue;
+		tried[number % RESIDENT_NUMBERS] = true;
+		if (is_same_object(build, OBJECT_TABLE, number, table)) {
+			*ret_number = number;
+			return 0;
+		}
+	}
+	return put_fresh(build, OBJECT_TABLE, table, ret_number);
+}
+
+/* @live: the policy of build->planned[0], or NULL while that is being built. */
+static int put_tables(struct build *build, const struct policy *policy, const struct policy *live,
+		      struct steer_bank *bank)
 {
 	auto_free struct steer_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return diag_fail(build->why, -ENOMEM, "out of memory compiling the tables");
 	for (size_t i = 0; i < policy->n_services; i++) {
-		int error = table_compile(&policy->services[i], table);
+		const struct service *service = &policy->services[i];
+		int error;
 
+		bank->prefix4[i] = service->prefix4;
+		bank->prefix6[i] = service->prefix6;
+		if (live && service_equal(service, &live->services[i]) == 1) {
+			bank->now[i] = build->planned[0].bank.now[i];
+			continue;
+		}
+		error = table_compile(service, table);
 		if (error)
 			return diag_fail(build->why, error, "cannot compile the table of '%s': %s",
-					 policy->services[i].name, strerror(-error));
-		error = put_object(build, OBJECT_TABLE, table, &bank->service[i].now);
+					 service->name, strerror(-error));
+		error = put_table(build, i, table, &bank->now[i]);
 		if (error)
 			return error;
-		prefix_masks(policy->services[i].prefix4, policy->services[i].prefix6,
-			     &bank->service[i]);
 	}
 	return 0;
 }
@@ -294,100 +309,39 @@ static int put_policy(struct build *build, uint32_t number, const struct policy 
 	return object_write(build->dp, OBJECT_POLICY, number, text, strlen(text) + 1, build->why);
 }
 
-static int put_bank(struct build *build, const struct policy *policy, uint32_t *ret_number)
+static int put_bank(struct build *build, const struct policy *policy, const struct policy *live,
+		    uint32_t *ret_number)
 {
-	auto_free struct steer_bank *bank = calloc(1, sizeof(*bank));
+	struct planned_bank *planned = &build->planned[build->n_planned];
+	struct steer_bank *bank = &planned->bank;
 	int error;
 
-	if (!bank)
-		return diag_fail(build->why, -ENOMEM, "out of memory building a bank");
-	bank->generation = build->generation++;
+	planned->number = resident_take_bank(&build->resident);
+	if (planned->number == 0)
+		return diag_fail(build->why, -ENOSPC, "all %d banks are in use", STEER_BANKS - 1);
+	bank->generation = ++build->resident.newest;
 	bank->revision = policy->revision;
 	bank->parent = policy->revision ? policy->revision - 1 : 0;
-	memcpy(bank->hash_key, build->key, sizeof(bank->hash_key));
+	memcpy(bank->address_seed, build->address_seed, sizeof(bank->address_seed));
+	bank->port_seed = build->port_seed;
 	bank->frontends = build->frontends;
 	bank->services = (uint32_t)policy->n_services;
 	memcpy(bank->page, build->page, sizeof(bank->page));
-	error = put_tables(build, policy, bank);
+	error = put_tables(build, policy, live, bank);
 	if (!error)
-		error = put_object(build, OBJECT_BANK, bank, ret_number);
-	return error ? error : put_policy(build, *ret_number, policy);
+		error = put_policy(build, planned->number, policy);
+	if (error)
+		return error;
+	build->n_planned++;
+	*ret_number = planned->number;
+	return 0;
 }
 
-static void mark_bank(struct build *build, const struct steer_bank *bank)
-{
-	build->used[OBJECT_FRONTENDS][bank->frontends % STEER_FRONTEND_OBJECTS] = true;
-	for (uint32_t i = 0; i < STEER_PAGES; i++)
-		build->used[OBJECT_PAGE][bank->page[i] % STEER_PAGE_OBJECTS] = true;
-	for (uint32_t i = 0; i < STEER_SERVICES; i++) {
-		build->used[OBJECT_TABLE][bank->service[i].now % STEER_TABLE_OBJECTS] = true;
-		build->used[OBJECT_TABLE][bank->service[i].origin % STEER_TABLE_OBJECTS] = true;
-	}
-}
-
-/* Is @number the live bank or one of its prepared ways on? */
-static bool is_prepared(const struct dataplane *dp, uint32_t number)
-{
-	uint32_t live = STEER_WORD_BANK(dataplane_word(dp)) % STEER_BANK_OBJECTS;
-	const struct steer_links *links = &dp->control->links[live];
-
-	return number == live || number == links->rollback || number == links->undo ||
-	       number == links->settled;
-}
-
-/* Keep the newest banks, find what they refer to, unpin the rest. */
-static int survey(struct build *build)
-{
-	static uint64_t generation[STEER_BANK_OBJECTS];
-	bool pinned[OBJECT_NUMBERS];
-	uint64_t newest = 0;
-	int error;
-
-	error = object_list(build->dp, OBJECT_BANK, pinned, STEER_BANK_OBJECTS, build->why);
-	for (uint32_t n = 1; !error && n < STEER_BANK_OBJECTS; n++) {
-		auto_free struct steer_bank *bank = NULL;
-
-		generation[n] = 0;
-		if (!pinned[n] || generation_bank(build->dp, n, &bank, NULL) < 0)
-			continue;
-		generation[n] = bank->generation;
-		if (bank->generation > newest)
-			newest = bank->generation;
-	}
-	for (uint32_t n = 1; !error && n < STEER_BANK_OBJECTS; n++) {
-		auto_free struct steer_bank *bank = NULL;
-
-		if (!pinned[n])
-			continue;
-		if (!is_prepared(build->dp, n) && generation[n] + 3 * GENERATIONS_KEPT < newest) {
-			object_unpin(build->dp, OBJECT_BANK, n);
-			object_unpin(build->dp, OBJECT_POLICY, n);
-			continue;
-		}
-		build->used[OBJECT_BANK][n] = true;
-		if (generation_bank(build->dp, n, &bank, NULL) == 0)
-			mark_bank(build, bank);
-	}
-	build->generation = newest + 1;
-	return error;
-}
-
-/* Unpin objects that no resident bank refers to, left by what was retired or killed. */
-static int sweep(struct build *build, enum object_kind kind)
-{
-	bool pinned[OBJECT_NUMBERS];
-	int error = object_list(build->dp, kind, pinned, number_limit[kind], build->why);
-
-	for (uint32_t n = 0; !error && n < number_limit[kind]; n++)
-		if (pinned[n] && !build->used[kind][n])
-			object_unpin(build->dp, kind, n);
-	return error;
-}
-
+/* Put what is fresh where the program finds it. Waits for a grace period, in any case. */
 static int publish(struct build *build)
 {
-	static const enum object_kind order[] = {OBJECT_PAGE, OBJECT_FRONTENDS, OBJECT_TABLE,
-						 OBJECT_BANK};
+	static const enum object_kind order[] = {OBJECT_PAGE, OBJECT_FRONTENDS, OBJECT_TABLE};
+	size_t published = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		int error = object_publish(build->dp, order[i], build->fresh[order[i]],
@@ -395,8 +349,10 @@ static int publish(struct build *build)
 
 		if (error)
 			return error;
+		published += build->n_fresh[order[i]];
 	}
-	return 0;
+	return published ? 0
+			 : dataplane_barrier(build->dp, build->planned[0].bank.now[0], build->why);
 }
 
 static int put_way_back(struct build *build, const struct policy *live, bool step, uint32_t self,
@@ -412,55 +368,57 @@ static int put_way_back(struct build *build, const struct policy *live, bool ste
 		*ret_number = step ? 0 : self;
 		return 0;
 	}
-	error = put_bank(build, &back, ret_number);
+	error = put_bank(build, &back, live, ret_number);
 	policy_free(&back);
 	return error;
 }
 
+static void write_banks(struct build *build, uint32_t bank, uint32_t rollback, uint32_t undo)
+{
+	struct steer_links *links = build->dp->control->links;
+
+	for (size_t i = 0; i < build->n_planned; i++)
+		dataplane_write_bank(build->dp, build->planned[i].number, &build->planned[i].bank);
+	links[bank] = (struct steer_links){.rollback = rollback, .undo = undo, .settled = bank};
+	if (rollback != bank)
+		links[rollback] = (struct steer_links){.rollback = rollback, .settled = rollback};
+	if (undo)
+		links[undo] = (struct steer_links){.rollback = rollback, .settled = undo};
+}
+
 static int build_banks(struct build *build, const struct policy *live, uint32_t *ret_bank)
 {
-	struct steer_links links = {0};
-	uint32_t bank;
+	uint32_t bank = 0, rollback = 0, undo = 0;
 	int error;
 
-	error = survey(build);
-	for (int kind = OBJECT_FRONTENDS; kind <= OBJECT_PAGE && !error; kind++)
-		error = sweep(build, (enum object_kind)kind);
+	error = resident_survey(build->dp, &build->resident, build->why);
 	if (!error)
 		error = put_frontends(build);
 	if (!error)
 		error = put_pages(build);
 	if (!error)
-		error = put_bank(build, live, &bank);
+		error = put_bank(build, live, NULL, &bank);
 	if (!error)
-		error = put_way_back(build, live, false, bank, &links.rollback);
+		error = put_way_back(build, live, false, bank, &rollback);
 	if (!error)
-		error = put_way_back(build, live, true, bank, &links.undo);
+		error = put_way_back(build, live, true, bank, &undo);
 	if (!error)
 		error = publish(build);
 	if (error)
 		return error;
-	links.settled = bank;
-	build->dp->control->links[bank] = links;
-	if (links.rollback != bank)
-		build->dp->control->links[links.rollback] =
-			(struct steer_links){.rollback = links.rollback, .settled = links.rollback};
-	if (links.undo)
-		build->dp->control->links[links.undo] =
-			(struct steer_links){.rollback = links.rollback, .settled = links.undo};
+	write_banks(build, bank, rollback, undo);
 	*ret_bank = bank;
 	return 0;
 }
 
-int generation_install(struct dataplane *dp, const struct policy *live, const uint64_t key[2],
-		       uint32_t *ret_bank, struct diag *why)
+int generation_install(struct dataplane *dp, const struct policy *live, uint32_t *ret_bank,
+		       struct diag *why)
 {
 	auto_free struct build *build = calloc(1, sizeof(*build));
 
 	if (!build)
 		return diag_fail(why, -ENOMEM, "out of memory building a generation");
 	build->dp = dp;
-	build->key = key;
 	build->inventory = live;
 	build->why = why;
 	return build_banks(build, live, ret_bank);

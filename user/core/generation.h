@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Policy -> banks: build a generation and its prepared ways back beside the live one.
- *
- * Objects that are equal to resident ones are shared. The newest GENERATIONS_KEPT live banks
- * stay resident; what only older banks refer to is unpinned and its numbers are taken again.
+ * Policy -> banks: build a generation and its prepared ways back beside the live one. Objects
+ * that are equal to resident ones are shared; what stays resident is decided in resident.c.
  */
 #ifndef STEER_CORE_GENERATION_H
 #define STEER_CORE_GENERATION_H
@@ -11,8 +9,6 @@
 #include "core/dataplane.h"
 #include "core/nexthop.h"
 #include "core/policy.h"
-
-#define GENERATIONS_KEPT 8
 
 /*
  * Policy that selecting the rollback bank (@step false) or the undo bank (@step true) of @live
@@ -25,18 +21,15 @@ int generation_way_back(const struct policy *live, bool step, struct policy *ret
 /*
  * generation_install - build the banks of @live (not yet selected) and its ways back.
  *
- * Resolves next hops that are not given. @ret_bank is ready for dataplane_swap(): read back,
- * published, its links set. Errors: see nexthop_resolve(), object_write(); -EIO read-back.
+ * Resolves next hops that are not given; waits for one grace period at least. @ret_bank is ready
+ * for dataplane_swap(): read back, published, its links set. Errors: see nexthop_resolve(),
+ * object_write(); -EIO read-back.
  */
-int generation_install(struct dataplane *dp, const struct policy *live, const uint64_t key[2],
-		       uint32_t *ret_bank, struct diag *why);
+int generation_install(struct dataplane *dp, const struct policy *live, uint32_t *ret_bank,
+		       struct diag *why);
 
 /* Policy pinned with @bank. Errors: -ENOENT, -EPROTO. */
 int generation_policy(const struct dataplane *dp, uint32_t bank, struct policy *ret_policy,
 		      struct diag *why);
-
-/* A copy of @bank, to be freed. */
-int generation_bank(const struct dataplane *dp, uint32_t bank, struct steer_bank **ret_bank,
-		    struct diag *why);
 
 #endif

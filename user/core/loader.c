@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "base/own.h"
 #include "core/dataplane.h"
+#include "steer/hash.h"
 #include "steer.skel.h"
 
 #define PIN_PATH 256
@@ -25,7 +26,6 @@ static const struct {
 	const char *pin;
 } pinned_maps[] = {
 	{".data.control", "control"},
-	{"bank_objects", "bank_objects"},
 	{"frontends_objects", "frontends_objects"},
 	{"table_objects", "table_objects"},
 	{"page_objects", "page_objects"},
@@ -47,42 +47,30 @@ static void service_facts(struct steer_facts *facts, const struct service *servi
 	}
 }
 
-void prefix_masks(uint8_t prefix4, uint8_t prefix6, struct steer_service *ret_service)
-{
-	uint8_t mask[16] = {0};
-
-	for (unsigned bit = 0; bit < prefix6 && bit < 128; bit++)
-		mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	memcpy(ret_service->client_mask6, mask, sizeof(mask));
-	ret_service->client_mask4 = prefix4 ? htonl(~0u << (32 - prefix4)) : 0;
-}
-
 struct steer_facts loader_facts(const struct policy *policy)
 {
+	const struct service *first = policy->services;
 	struct steer_facts facts = {.one_prefix = 1};
-	struct steer_service first = {0}, service;
 
 	for (size_t i = 0; i < policy->n_services; i++) {
-		service_facts(&facts, &policy->services[i]);
-		memset(&service, 0, sizeof(service));
-		prefix_masks(policy->services[i].prefix4, policy->services[i].prefix6, &service);
-		if (i == 0)
-			first = service;
-		else if (memcmp(&first, &service, sizeof(first)) != 0)
+		const struct service *service = &policy->services[i];
+
+		service_facts(&facts, service);
+		if (service->prefix4 != first->prefix4 || service->prefix6 != first->prefix6)
 			facts.one_prefix = 0;
 	}
-	if (facts.one_prefix) {
-		facts.client_mask4 = first.client_mask4;
-		facts.client_mask6[0] = first.client_mask6[0];
-		facts.client_mask6[1] = first.client_mask6[1];
+	if (facts.one_prefix && policy->n_services) {
+		facts.client_mask4 = steer_mask(first->prefix4, 0);
+		for (uint32_t i = 0; i < 4; i++)
+			facts.client_mask6[i] = steer_mask(first->prefix6, i);
 	}
 	return facts;
 }
 
 static int make_dirs(const char *dir, struct diag *why)
 {
-	static const char *const folders[] = {"",      "/maps",	  "/bank",  "/frontends", "/table",
-					      "/page", "/policy", "/links", "/counters"};
+	static const char *const folders[] = {"",      "/maps",	  "/frontends", "/table",
+					      "/page", "/policy", "/links",	"/counters"};
 	char path[PIN_PATH];
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {

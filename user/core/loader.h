@@ -11,9 +11,6 @@
 
 struct diag;
 
-/* The three masks of a service's client key, in network order. */
-void prefix_masks(uint8_t prefix4, uint8_t prefix6, struct steer_service *ret_service);
-
 /* What the program may take for granted under @policy. */
 struct steer_facts loader_facts(const struct policy *policy);
 

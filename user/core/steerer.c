@@ -13,6 +13,7 @@
 #include "core/dataplane.h"
 #include "core/generation.h"
 #include "core/loader.h"
+#include "core/slot.h"
 #include "core/steerer_private.h"
 
 #define LOCK_POLL_MS 10
@@ -74,10 +75,8 @@ int load_live(struct steerer *steerer, struct diag *why)
 		return diag_fail(
 			why, -ENOTCONN,
 			"no generation is installed: the last 'up' was cut short, run it again");
-	free(steerer->bank);
-	steerer->bank = NULL;
-	return generation_bank(&steerer->dp, bank, &steerer->bank, why)
-		       ?: generation_policy(&steerer->dp, bank, &steerer->policy, why);
+	steerer->bank = steerer->dp.control->bank[bank % STEER_BANKS];
+	return generation_policy(&steerer->dp, bank, &steerer->policy, why);
 }
 
 /* Bring a journal that is behind the kernel up to it, and end what was begun. */
@@ -172,7 +171,6 @@ void steerer_close(struct steerer *steerer)
 	if (steerer->is_open)
 		dataplane_close(&steerer->dp);
 	policy_free(&steerer->policy);
-	free(steerer->bank);
 	own_close(&steerer->lock);
 	free(steerer);
 }
@@ -189,10 +187,16 @@ struct journal *steerer_journal(const struct steerer *steerer)
 
 const uint64_t *steerer_hash_key(const struct steerer *steerer)
 {
-	return (const uint64_t *)steerer->bank->hash_key;
+	return (const uint64_t *)steerer->dp.control->hash_key;
 }
 
 uint64_t steerer_generation(const struct steerer *steerer)
 {
-	return steerer->bank->generation;
+	return steerer->bank.generation;
+}
+
+uint32_t steerer_slot(const struct steerer *steerer, const struct service *service,
+		      const struct address *client)
+{
+	return slot_of(steerer->dp.control->slot_hash, service, client);
 }

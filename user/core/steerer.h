@@ -54,6 +54,10 @@ const struct policy *steerer_policy(const struct steerer *steerer);
 /* NULL when the journal could not be opened (mode STEERER_ROLLBACK or no state directory). */
 struct journal *steerer_journal(const struct steerer *steerer);
 const uint64_t *steerer_hash_key(const struct steerer *steerer);
+
+/* Slot that packets of @client to @service meet. */
+uint32_t steerer_slot(const struct steerer *steerer, const struct service *service,
+		      const struct address *client);
 uint64_t steerer_generation(const struct steerer *steerer);
 /* Hexadecimal digest of the live tables: equal on every host with the same policy. */
 uint64_t steerer_digest(const struct steerer *steerer);

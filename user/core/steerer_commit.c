@@ -75,7 +75,7 @@ int steerer_commit(struct steerer *steerer, struct policy *next, const struct co
 	error = journal_intent(steerer->journal, &entry, next, why);
 	if (error)
 		return error;
-	error = generation_install(&steerer->dp, next, steerer_hash_key(steerer), &bank, why);
+	error = generation_install(&steerer->dp, next, &bank, why);
 	if (error) {
 		(void)journal_abort(steerer->journal, entry.revision, NULL);
 		return error;
@@ -96,8 +96,7 @@ static int settle_rollback(struct steerer *steerer, const struct commit_note *no
 	error = journal_adopt(steerer->journal, &entry, &steerer->policy, why);
 	if (error || steerer->lock < 0)
 		return error;
-	error = generation_install(&steerer->dp, &steerer->policy, steerer_hash_key(steerer), &bank,
-				   why);
+	error = generation_install(&steerer->dp, &steerer->policy, &bank, why);
 	if (!error)
 		error = dataplane_swap(&steerer->dp, steerer->word, bank);
 	return error ? error : load_live(steerer, why);
@@ -107,7 +106,7 @@ int steerer_rollback(struct steerer *steerer, bool step, const struct commit_not
 		     bool *ret_changed, struct diag *notice, struct diag *why)
 {
 	uint32_t live = STEER_WORD_BANK(steerer->word);
-	const struct steer_links *links = &steerer->dp.control->links[live % STEER_BANK_OBJECTS];
+	const struct steer_links *links = &steerer->dp.control->links[live % STEER_BANKS];
 	uint32_t bank = step ? links->undo : links->rollback;
 	struct diag trouble;
 	int error;

@@ -16,7 +16,7 @@ struct steerer {
 	struct dataplane dp;
 	uint64_t word; /* at the time policy and bank were read */
 	struct policy policy;
-	struct steer_bank *bank;
+	struct steer_bank bank;	 /* a copy */
 	struct journal *journal; /* may be NULL, see steerer_journal() */
 };
 

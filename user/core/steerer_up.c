@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "core/generation.h"
 #include "core/loader.h"
+#include "core/slot.h"
 #include "core/steerer_private.h"
 
 #define UP_LOCK_MS 10000
@@ -130,6 +131,15 @@ static int first_policy(struct steerer *steerer, const struct policy *config,
 	return error;
 }
 
+/* The instance's key decides who meets which slot; no packet has been steered yet. */
+static void draw_slots(struct steerer *steerer)
+{
+	struct steer_control *control = steerer->dp.control;
+
+	memcpy(control->hash_key, journal_key(steerer->journal), sizeof(control->hash_key));
+	slot_draw(journal_key(steerer->journal), control->slot_hash);
+}
+
 static int install_first(struct steerer *steerer, const struct policy *config,
 			 const struct commit_note *note, struct diag *why)
 {
@@ -148,10 +158,10 @@ static int install_first(struct steerer *steerer, const struct policy *config,
 		if (first.services[s].revision == 0)
 			first.services[s].revision = entry.revision;
 	(void)snprintf(entry.command, sizeof(entry.command), "%s", note->command);
+	draw_slots(steerer);
 	error = journal_intent(steerer->journal, &entry, &first, why);
 	if (!error)
-		error = generation_install(&steerer->dp, &first, journal_key(steerer->journal),
-					   &bank, why);
+		error = generation_install(&steerer->dp, &first, &bank, why);
 	if (!error)
 		error = dataplane_swap(&steerer->dp, dataplane_word(&steerer->dp), bank);
 	if (!error)

@@ -26,8 +26,8 @@ static int verify_table(const struct steerer *steerer, size_t service, struct di
 
 	if (!intended || table_compile(&steerer->policy.services[service], intended) < 0)
 		return -ENOMEM;
-	if (object_read(&steerer->dp, OBJECT_TABLE, steerer->bank->service[service].now, &resident,
-			&size, NULL) < 0 ||
+	if (object_read(&steerer->dp, OBJECT_TABLE, steerer->bank.now[service], &resident, &size,
+			NULL) < 0 ||
 	    size != sizeof(*intended)) {
 		add_finding(findings, "service '%s': its table is missing",
 			    steerer->policy.services[service].name);
@@ -64,12 +64,11 @@ static void verify_published(const struct steerer *steerer, enum object_kind kin
 
 static void verify_objects(const struct steerer *steerer, struct diag *findings)
 {
-	const struct steer_bank *bank = steerer->bank;
+	const struct steer_bank *bank = &steerer->bank;
 
-	verify_published(steerer, OBJECT_BANK, STEER_WORD_BANK(steerer->word), findings);
 	verify_published(steerer, OBJECT_FRONTENDS, bank->frontends, findings);
 	for (size_t i = 0; i < steerer->policy.n_services; i++)
-		verify_published(steerer, OBJECT_TABLE, bank->service[i].now, findings);
+		verify_published(steerer, OBJECT_TABLE, bank->now[i], findings);
 	for (size_t i = 0; i < STEER_PAGES; i++)
 		if (bank->page[i])
 			verify_published(steerer, OBJECT_PAGE, bank->page[i], findings);
@@ -113,7 +112,7 @@ static int verify_frontends(const struct steerer *steerer, struct diag *findings
 	error = frontends_build(&steerer->policy, intended, findings);
 	if (error)
 		return error;
-	if (object_read(&steerer->dp, OBJECT_FRONTENDS, steerer->bank->frontends, &resident, &size,
+	if (object_read(&steerer->dp, OBJECT_FRONTENDS, steerer->bank.frontends, &resident, &size,
 			NULL) < 0 ||
 	    size != sizeof(*intended) || memcmp(resident, intended, size) != 0)
 		add_finding(findings, "the frontends in the kernel differ from the policy");

@@ -11,7 +11,6 @@
 #include "core/next_step.h"
 #include "core/table.h"
 #include "ctl/commands.h"
-#include "steer/hash.h"
 
 /* Take ":PORT" off; the client's port does not decide anything. */
 static int parse_client(const char *text, struct address *ret_client, struct diag *why)
@@ -40,35 +39,6 @@ static int parse_client(const char *text, struct address *ret_client, struct dia
 					 colon + 1);
 	}
 	return address_parse(start, ret_client, why);
-}
-
-static void mask_bytes(uint8_t *bytes, size_t n_bytes, unsigned int prefix)
-{
-	for (size_t i = 0; i < n_bytes; i++) {
-		unsigned int kept = prefix > 8 * i ? prefix - 8 * (unsigned int)i : 0;
-
-		if (kept < 8)
-			bytes[i] &= (uint8_t)(0xff00 >> kept);
-	}
-}
-
-static uint32_t client_slot(const struct service *service, const struct address *client,
-			    const uint64_t *hash_key)
-{
-	const __u64 key[2] = {hash_key[0], hash_key[1]};
-	struct address masked = *client;
-	__be64 high, low;
-	__be32 four;
-
-	if (address_is_ipv4(client)) {
-		mask_bytes(masked.bytes + 12, 4, service->prefix4);
-		memcpy(&four, masked.bytes + 12, sizeof(four));
-		return steer_slot4(key, four);
-	}
-	mask_bytes(masked.bytes, 16, service->prefix6);
-	memcpy(&high, masked.bytes, sizeof(high));
-	memcpy(&low, masked.bytes + 8, sizeof(low));
-	return steer_slot6(key, high, low, service->prefix6 > 64);
 }
 
 static const struct backend *backend_of(const struct service *service, uint32_t id)
@@ -236,7 +206,7 @@ int cmd_explain(struct run *run)
 		if (only && only != &policy->services[i])
 			continue;
 		q.service = &policy->services[i];
-		q.slot = client_slot(q.service, &q.client, steerer_hash_key(steerer));
+		q.slot = steerer_slot(steerer, q.service, &q.client);
 		one = explain_service(&q);
 		if (one)
 			json_add(list, one);
