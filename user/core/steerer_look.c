@@ -14,7 +14,7 @@
 #include "base/own.h"
 #include "base/siphash.h"
 #include "core/frontends.h"
-#include "core/loader.h"
+#include "core/links.h"
 #include "core/steerer_private.h"
 #include "core/table.h"
 
@@ -151,16 +151,26 @@ static void verify_links(const struct steerer *steerer, struct diag *findings)
 {
 	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
 		const char *name = steerer->policy.interfaces[i].name;
-		struct bpf_link_info info = {0};
-		uint32_t bytes = sizeof(info);
-		char path[LINK_PATH];
-		auto_close int fd = -1;
 
-		loader_link_path(steerer->dir, name, path);
-		fd = bpf_obj_get(path);
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
-		    info.xdp.ifindex == 0)
+		switch (link_look(steerer->dir, name).condition) {
+		case LINK_ATTACHED:
+			break;
+		case LINK_DEAD:
+			find(findings,
+			     "interface %s: it vanished and took the program with it; 'steerctl "
+			     "up' attaches it again",
+			     name);
+			break;
+		case LINK_RENAMED:
+			find(findings, "interface %s: it was renamed; the program is on it", name);
+			break;
+		case LINK_ELSEWHERE:
+			find(findings, "interface %s: attached in another network namespace", name);
+			break;
+		default:
 			find(findings, "interface %s: the program is not attached", name);
+			break;
+		}
 	}
 }
 
@@ -188,20 +198,13 @@ int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, st
 	(void)why;
 	ret_lines->text[0] = '\0';
 	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
-		LIBBPF_OPTS(bpf_xdp_query_opts, query);
 		const char *name = steerer->policy.interfaces[i].name;
-		struct bpf_link_info info = {0};
-		uint32_t bytes = sizeof(info);
-		char path[LINK_PATH];
-		auto_close int fd = -1;
+		struct link_state state = link_look(steerer->dir, name);
 
-		loader_link_path(steerer->dir, name, path);
-		fd = bpf_obj_get(path);
-		if (fd >= 0)
-			(void)bpf_obj_get_info_by_fd(fd, &info, &bytes);
-		if (info.xdp.ifindex && bpf_xdp_query((int)info.xdp.ifindex, 0, &query) == 0)
-			find(ret_lines, "%s %s", name,
-			     query.attach_mode == 2 ? "generic" : "native");
+		if (state.condition == LINK_ATTACHED)
+			find(ret_lines, "%s %s", name, state.is_generic ? "generic" : "native");
+		else if (state.condition == LINK_ELSEWHERE)
+			find(ret_lines, "%s elsewhere", name);
 		else
 			find(ret_lines, "%s detached", name);
 	}

@@ -23,6 +23,8 @@ struct steerer {
 int place_paths(const struct steerer_place *place, struct steerer *steerer, struct diag *why);
 int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why);
 int load_live(struct steerer *steerer, struct diag *why);
+/* Facts of @policy with the members of its bonds as they are now. */
+int wanted_facts(const struct policy *policy, struct steer_facts *ret_facts, struct diag *why);
 int recover_journal(struct steerer *steerer, struct diag *notice, struct diag *why);
 
 #endif

@@ -39,8 +39,35 @@ int cmd_check(struct run *run)
 	return 0;
 }
 
+static int policies_equal(const struct policy *a, const struct policy *b, bool *ret_equal)
+{
+	json_t *left = policy_to_json(a);
+	json_t *right = policy_to_json(b);
+	int result = left && right ? 0 : -ENOMEM;
+
+	if (!result)
+		*ret_equal = json_equal(left, right);
+	json_decref(left);
+	json_decref(right);
+	return result;
+}
+
+/* A running steerer goes by the policy in force, not by the file: say when they differ. */
+static void compare_config(struct run *run, const struct steerer *steerer,
+			   const struct policy *config)
+{
+	auto_policy struct policy next = {0};
+	bool is_equal = false;
+
+	if (steerer_merge(steerer, config, &next, NULL) == 0 &&
+	    policies_equal(steerer_policy(steerer), &next, &is_equal) == 0 && is_equal)
+		return;
+	run_warn(run, "the configuration file differs from what is in force; 'steerctl apply' "
+		      "takes it over");
+}
+
 /* Tell which revision runs after "up". */
-static void read_revision(struct run *run)
+static void read_revision(struct run *run, const struct policy *config, bool was_up)
 {
 	auto_steerer struct steerer *steerer = NULL;
 	const struct options *o = &run->options;
@@ -52,6 +79,8 @@ static void read_revision(struct run *run)
 	}
 	run->after = steerer_policy(steerer)->revision;
 	diag_add(&run->line, " (revision %" PRIu64 ")", run->after);
+	if (was_up)
+		compare_config(run, steerer, config);
 }
 
 int cmd_up(struct run *run)
@@ -69,15 +98,15 @@ int cmd_up(struct run *run)
 		return run_would_change(run);
 	}
 	result = steerer_up(&run->options.place, &config, &note, &was_up, &notice, &run->why);
+	run_warn(run, notice.text);
 	if (result)
 		return result;
-	run_warn(run, notice.text);
 	if (was_up)
 		diag_add(&run->line, "it was up already");
 	else
 		say_inventory(run, "up", &config);
 	(void)json_object_set_new(run->json, "was_up", json_boolean(was_up));
-	read_revision(run);
+	read_revision(run, &config, was_up);
 	if (!was_up)
 		diag_add(&run->undo, "steerctl down");
 	return 0;
@@ -117,19 +146,6 @@ int cmd_down(struct run *run)
 	return result;
 }
 
-static int policies_equal(const struct policy *a, const struct policy *b, bool *ret_equal)
-{
-	json_t *left = policy_to_json(a);
-	json_t *right = policy_to_json(b);
-	int result = left && right ? 0 : -ENOMEM;
-
-	if (!result)
-		*ret_equal = json_equal(left, right);
-	json_decref(left);
-	json_decref(right);
-	return result;
-}
-
 int cmd_apply(struct run *run)
 {
 	auto_steerer struct steerer *steerer = NULL;
@@ -144,7 +160,7 @@ int cmd_apply(struct run *run)
 	if (result)
 		return result;
 	live = steerer_policy(steerer);
-	result = steerer_merge(live, &config, &next, &run->why);
+	result = steerer_merge(steerer, &config, &next, &run->why);
 	if (result == -EBUSY)
 		return STATUS_RAIL; /* a pool that owns slots is no longer there */
 	if (!result)
@@ -155,5 +171,5 @@ int cmd_apply(struct run *run)
 		return diag_fail(&run->line, 0, "nothing to apply: %.1024s is in force",
 				 run->options.config);
 	say_inventory(run, "applied", &next);
-	return run_commit(run, steerer, &next);
+	return run_apply(run, steerer, &next);
 }

@@ -143,6 +143,8 @@ bool run_means(const struct run *run, const struct service *service);
 
 /* Rails, then --dry-run or commit. run->line and undo speak only if something was done. */
 int run_commit(struct run *run, struct steerer *steerer, struct policy *next);
+/* The same for a policy with another inventory: program and interfaces follow. */
+int run_apply(struct run *run, struct steerer *steerer, struct policy *next);
 /* Add up what moves and list the pools whose share changes. */
 int run_count(struct run *run, const struct policy *before, const struct policy *after);
 /* Turn run->line into the answer of --dry-run. */

@@ -221,9 +221,22 @@ static void say_moves(struct run *run)
 		diag_add(&run->line, ", %" PRIu64 " within a pool", run->within);
 }
 
-int run_commit(struct run *run, struct steerer *steerer, struct policy *next)
+static int commit(struct run *run, struct steerer *steerer, struct policy *next, bool is_apply)
 {
 	const struct commit_note note = {run->typed, run->options.reason};
+	struct diag notice = {0};
+	int result;
+
+	if (!is_apply)
+		return steerer_commit(steerer, next, &note, &run->why);
+	result = steerer_apply(steerer, next, &note, &notice, &run->why);
+	run_warn(run, notice.text);
+	return result;
+}
+
+static int check_and_commit(struct run *run, struct steerer *steerer, struct policy *next,
+			    bool is_apply)
+{
 	const struct policy *live = steerer_policy(steerer);
 	int result = run_rails(run, live, next);
 
@@ -234,10 +247,20 @@ int run_commit(struct run *run, struct steerer *steerer, struct policy *next)
 	say_moves(run);
 	if (run->options.dry_run)
 		return run_would_change(run);
-	result = steerer_commit(steerer, next, &note, &run->why);
+	result = commit(run, steerer, next, is_apply);
 	if (result)
 		return result;
 	run->after = next->revision;
 	diag_add(&run->line, " (revision %" PRIu64 ", was %" PRIu64 ")", run->after, run->before);
 	return 0;
+}
+
+int run_commit(struct run *run, struct steerer *steerer, struct policy *next)
+{
+	return check_and_commit(run, steerer, next, false);
+}
+
+int run_apply(struct run *run, struct steerer *steerer, struct policy *next)
+{
+	return check_and_commit(run, steerer, next, true);
 }
