@@ -112,8 +112,10 @@ bench: $(BENCH)
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:
 	$(Q)clang-format -i $(FORMATTED)
-tidy:
-	$(Q)clang-tidy --quiet $(LIB_SRC) $(CTL_SRC) -- $(CFLAGS)
+tidy: $(SKELS)
+	$(call need_tool,clang-tidy,clang-tidy)
+	$(Q)printf '%s\n' $(LIB_SRC) $(CTL_SRC) | \
+		xargs -P $(shell nproc) -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(CFLAGS) 2>/dev/null' tidy
 
 install: all
 	install -D -m 0755 $(BUILD)/steerctl $(DESTDIR)$(PREFIX)/sbin/steerctl

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int diag_fail(struct diag *why, int error, const char *format, ...)
+int(diag_fail)(struct diag *why, int error, const char *format, ...)
 {
 	int saved = errno;
 	va_list args;

@@ -348,7 +348,7 @@ static int survey(struct build *build)
 		auto_free struct steer_bank *bank = NULL;
 
 		generation[n] = 0;
-		if (!pinned[n] || generation_bank(build->dp, n, &bank, NULL) < 0)
+		if (!pinned[n] || generation_bank(build->dp, n, &bank, NULL) != 0)
 			continue;
 		generation[n] = bank->generation;
 		if (bank->generation > newest)

@@ -318,7 +318,7 @@ int links_update(const char *dir, int program, int former, bool *ret_changed, st
 		int moved = update(dir, name, program, id);
 
 		if (moved < 0) {
-			bool ignored;
+			bool ignored = false;
 
 			(void)diag_fail(why, moved,
 					"interface %s refused the new program: %s; the former one "

@@ -160,7 +160,7 @@ static int open_skeleton(const char *dir, const struct steer_facts *facts,
 	(void)libbpf_set_print(NULL);
 	skel = steer_bpf__open();
 	if (!skel)
-		return diag_fail(why, -errno, "cannot open the XDP program: %m");
+		return diag_fail(why, -ENOMEM, "cannot open the XDP program: %m");
 	*(struct steer_facts *)&skel->rodata->facts = *facts;
 	skel->data_control->control.abi = STEER_ABI;
 	if (set_pins(skel, dir) < 0) {
@@ -208,7 +208,7 @@ static int explain_refusal(int error, const char *log, struct diag *why)
 static int load(const char *dir, const struct steer_facts *facts, int *ret_fd, struct diag *why)
 {
 	auto_free char *log = calloc(1, LOG_BYTES);
-	struct steer_bpf *skel;
+	struct steer_bpf *skel = NULL;
 	int error;
 
 	if (!log)

@@ -174,12 +174,17 @@ struct place {
 	struct diag *why;
 };
 
-static int refuse(const struct place *place, const char *field, const char *wanted)
+static int(refuse)(const struct place *place, const char *field, const char *wanted)
 {
 	(void)diag_fail(place->why, -EINVAL, "not a policy: '%s%s%s' %s", place->path,
 			*place->path && *field ? "." : "", field, wanted);
 	return -EINVAL;
 }
+
+/* The analyzer gives up following calls at some depth: tell it the result (see diag.h). */
+#ifdef __clang_analyzer__
+#define refuse(place, field, wanted) ((void)(refuse)(place, field, wanted), -EINVAL)
+#endif
 
 /* Step to @json, found as @field of @from, and @index of it if not negative. */
 static int enter(const struct place *from, const char *field, int index, const json_t *json,
@@ -310,6 +315,8 @@ static int read_array(const struct place *place, const char *field, size_t most,
 	if (json_array_size(array) > most)
 		return refuse(place, field, "is longer than its limit");
 	*ret_array = array;
+	*ret_elements = NULL;
+	*ret_n = 0;
 	if (json_array_size(array) == 0)
 		return 0;
 	elements = calloc(json_array_size(array), stride);

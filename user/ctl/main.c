@@ -3,6 +3,7 @@
  * steerctl: the table of commands and of options, and reading the command line. Help, completion
  * and the check of the manual come from the same two tables.
  */
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -319,6 +320,7 @@ static int refuse_option(struct run *run, int key, const char *text)
 	struct suggestion near = {.wanted = text};
 	char buffer[96];
 
+	assert(text);
 	if (key == ':')
 		return diag_fail(&run->why, STATUS_USAGE, "option '%s' needs a value", text);
 	while (*near.wanted == '-')
