@@ -30,7 +30,10 @@ endif
 
 LIBS    := libbpf yaml-0.1 jansson smartcols libmnl
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
-CFLAGS  += -std=gnu11 -O2 -g $(WARN) $(if $(SAN),-fsanitize=address -fsanitize=undefined) \
+# What UBSan finds ends the program, so that a test fails.
+SANFLAGS := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
+	    -fno-omit-frame-pointer
+CFLAGS  += -std=gnu11 -O2 -g $(WARN) $(if $(SAN),$(SANFLAGS)) \
 	   -D_GNU_SOURCE -Iinclude -Iuser -Itests -I$(BUILD) $(shell pkg-config --cflags $(LIBS))
 LDLIBS  := $(shell pkg-config --libs $(LIBS))
 ARCHINC := /usr/include/$(shell $(CC) -print-multiarch)
@@ -98,13 +101,13 @@ $(BUILD)/tools/%: $(BUILD)/tests/harness/tools/%.o
 
 # ---- proof ------------------------------------------------------------------------------------
 check: tests
-	$(Q)tests/run unit checks
+	$(Q)STEER_BUILD=$(BUILD) tests/run unit checks
 check-program: tests
-	$(Q)tests/run program
+	$(Q)STEER_BUILD=$(BUILD) tests/run program
 check-netns: tests
-	$(Q)tests/run netns
+	$(Q)STEER_BUILD=$(BUILD) tests/run netns
 check-all: tests
-	$(Q)tests/run unit checks program netns
+	$(Q)STEER_BUILD=$(BUILD) tests/run unit checks program netns
 
 bench: $(BENCH)
 	$(Q)$(BENCH) $(BENCH_ARGS)
