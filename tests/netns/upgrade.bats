@@ -122,6 +122,8 @@ occupy() {
 	[[ $(program edge0) == "$(program edge1)" ]]
 	steer verify
 	config '[edge1]'
+	run -3 steer --dry-run apply
+	[[ $output == *", -edge0"* && -n $(program edge0) ]]
 	steer apply
 	[[ -z $(program edge0) && -n $(program edge1) ]]
 	steer verify

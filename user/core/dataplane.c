@@ -51,7 +51,7 @@ int dataplane_privileged(struct diag *why)
 	if (fd == -EPERM || fd == -EACCES)
 		return diag_fail(why, -EPERM,
 				 "not permitted to use bpf(2); steer needs root, or CAP_BPF and "
-				 "CAP_NET_ADMIN");
+				 "CAP_NET_ADMIN ('up' and 'apply' also CAP_PERFMON)");
 	if (fd < 0)
 		return diag_fail(why, fd, "the kernel refused to create a BPF map: %s",
 				 strerror(-fd));

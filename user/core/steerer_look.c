@@ -54,16 +54,24 @@ int steerer_count_backend(const struct steerer *steerer, uint32_t id, struct cou
 /* Every id that was ever given out: FORWARDED keeps counting what removed backends got. */
 static int sum_forwarded(const struct steerer *steerer, struct counter *ret)
 {
+	uint32_t last = steerer->policy.last_backend_id;
 	struct counter sum = {0};
 
-	for (uint32_t id = 1; id <= steerer->policy.last_backend_id; id++) {
-		struct counter one = {0};
+	for (uint32_t page = 0; page <= last / STEER_PAGE_RECORDS; page++) {
+		char path[256];
+		auto_close int fd = -1;
 
-		if (steerer_count_backend(steerer, id, &one) < 0)
-			continue;
-		sum.packets += one.packets;
-		sum.bytes += one.bytes;
-		sum.connections += one.connections;
+		(void)snprintf(path, sizeof(path), "%s/counters/%u", steerer->dir, page);
+		fd = bpf_obj_get(path);
+		for (uint32_t i = 0; fd >= 0 && i < STEER_PAGE_RECORDS; i++) {
+			struct counter one = {0};
+
+			if (sum_counter(fd, i, &one) < 0)
+				continue;
+			sum.packets += one.packets;
+			sum.bytes += one.bytes;
+			sum.connections += one.connections;
+		}
 	}
 	*ret = sum;
 	return 0;

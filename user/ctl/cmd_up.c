@@ -146,6 +146,23 @@ int cmd_down(struct run *run)
 	return result;
 }
 
+static bool has_interface(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->n_interfaces; i++)
+		if (strcmp(policy->interfaces[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Interfaces that only @policy has, each with @sign before its name. */
+static void say_interfaces(struct run *run, char sign, const struct policy *policy,
+			   const struct policy *other)
+{
+	for (size_t i = 0; i < policy->n_interfaces; i++)
+		if (!has_interface(other, policy->interfaces[i].name))
+			diag_add(&run->line, ", %c%s", sign, policy->interfaces[i].name);
+}
+
 int cmd_apply(struct run *run)
 {
 	auto_steerer struct steerer *steerer = NULL;
@@ -171,5 +188,7 @@ int cmd_apply(struct run *run)
 		return diag_fail(&run->line, 0, "nothing to apply: %.1024s is in force",
 				 run->options.config);
 	say_inventory(run, "applied", &next);
+	say_interfaces(run, '+', &next, live);
+	say_interfaces(run, '-', live, &next);
 	return run_apply(run, steerer, &next);
 }
