@@ -155,6 +155,23 @@ static int verify_frontends(const struct steerer *steerer, struct diag *findings
 	return 0;
 }
 
+/* Can the program reach everything that the live bank names? */
+static void verify_published(const struct steerer *steerer, struct diag *findings)
+{
+	const struct steer_bank *bank = steerer->bank;
+	const struct dataplane *dp = &steerer->dp;
+	uint32_t missing = !object_is_published(dp, OBJECT_BANK, STEER_WORD_BANK(steerer->word)) +
+			   !object_is_published(dp, OBJECT_FRONTENDS, bank->frontends);
+
+	for (uint32_t i = 0; i < bank->services && i < STEER_SERVICES; i++)
+		missing += !object_is_published(dp, OBJECT_TABLE, bank->service[i].now);
+	for (uint32_t i = 0; i < STEER_PAGES; i++)
+		missing += bank->page[i] && !object_is_published(dp, OBJECT_PAGE, bank->page[i]);
+	if (missing)
+		find(findings, "the program cannot reach %u of the live generation's objects",
+		     missing);
+}
+
 static void verify_links(const struct steerer *steerer, struct diag *findings)
 {
 	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
@@ -193,6 +210,7 @@ int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, str
 		error = verify_frontends(steerer, ret_findings);
 	if (error)
 		return diag_fail(why, error, "cannot verify: %s", strerror(-error));
+	verify_published(steerer, ret_findings);
 	verify_links(steerer, ret_findings);
 	if (steerer->journal && journal_head(steerer->journal) != steerer->policy.revision)
 		find(ret_findings, "the kernel holds revision %lu, the journal ends at %lu",
