@@ -280,6 +280,37 @@ gone() {
 	steer verify
 }
 
+# killed_at CALL N COMMAND...: steer, killed before its Nth such system call.
+killed_at() {
+	local status=0
+	on strace -qq -o /dev/null --inject="$1":signal=KILL:when="$2" \
+		"$STEER_BUILD/steerctl" --instance "$NET" "${@:3}" || status=$?
+	((status == 137))
+}
+
+@test "an up killed half-way does not keep the next one from coming up" {
+	command -v strace || skip "strace is not installed"
+	for call in 5 40 70 90 100; do
+		killed_at bpf "$call" up
+		steer up
+		steer verify
+		steer --yes down
+	done
+}
+
+@test "a down killed half-way is ended by down, or taken back by up" {
+	command -v strace || skip "strace is not installed"
+	for call in 2 6 10 14; do
+		steer up
+		killed_at unlink "$call" --yes down
+		steer up
+		steer verify
+		killed_at unlink "$call" --yes down
+		steer --yes down
+		[[ ! -e $PINS && -z $(program edge0) ]]
+	done
+}
+
 # many SERVICES FRONTENDS_EACH BACKENDS_EACH: a configuration of that size.
 many() {
 	awk -v services="$1" -v frontends="$2" -v backends="$3" 'BEGIN {

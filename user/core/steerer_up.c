@@ -51,6 +51,18 @@ static int first_policy(struct steerer *steerer, const struct policy *config,
 	return error;
 }
 
+/* Killed or without power between intent and swap: the kernel has forgotten it, so do we. */
+static int drop_pending(struct steerer *steerer, struct diag *notice, struct diag *why)
+{
+	uint64_t pending = journal_pending(steerer->journal);
+
+	if (pending == 0)
+		return 0;
+	diag_line(notice, "revision %lu was begun and not finished: undone",
+		  (unsigned long)pending);
+	return journal_abort(steerer->journal, pending, why);
+}
+
 static int install_first(struct steerer *steerer, const struct policy *config,
 			 const struct commit_note *note, struct diag *why)
 {
@@ -120,10 +132,8 @@ static int adopt(struct steerer *steerer, struct diag *notice, struct diag *why)
 {
 	struct steer_facts facts;
 	bool changed = false;
-	int error = load_live(steerer, why);
+	int error = journal_open(steerer->state, true, &steerer->journal, notice, why);
 
-	if (!error)
-		error = journal_open(steerer->state, true, &steerer->journal, notice, why);
 	if (!error)
 		error = recover_journal(steerer, notice, why);
 	if (!error)
@@ -138,6 +148,31 @@ static int adopt(struct steerer *steerer, struct diag *notice, struct diag *why)
 	return attach_all(steerer, &steerer->policy, true, notice, why);
 }
 
+static void remove_tree(const char *dir);
+
+static void empty_tree(const char *dir)
+{
+	char path[512];
+	struct dirent *entry;
+	DIR *stream = opendir(dir);
+
+	while (stream && (entry = readdir(stream))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (unlink(path) < 0 && (errno == EISDIR || errno == EPERM))
+			remove_tree(path);
+	}
+	if (stream)
+		(void)closedir(stream);
+}
+
+static void remove_tree(const char *dir)
+{
+	empty_tree(dir);
+	(void)rmdir(dir);
+}
+
 static int start(struct steerer *steerer, const struct policy *config,
 		 const struct commit_note *note, struct diag *notice, struct diag *why)
 {
@@ -145,6 +180,8 @@ static int start(struct steerer *steerer, const struct policy *config,
 	bool changed;
 	int error = wanted_facts(config, &facts, why);
 
+	/* Objects that an "up" or "down" cut short left pinned are in no map that we make. */
+	empty_tree(steerer->dir);
 	if (!error)
 		error = loader_install(steerer->dir, &facts, &changed, why);
 	if (!error)
@@ -154,31 +191,46 @@ static int start(struct steerer *steerer, const struct policy *config,
 	steerer->is_open = true;
 	error = journal_open(steerer->state, true, &steerer->journal, notice, why);
 	if (!error)
+		error = drop_pending(steerer, notice, why);
+	if (!error)
 		error = install_first(steerer, config, note, why);
 	return error ? error : attach_all(steerer, config, false, notice, why);
 }
 
-/* Is a generation live? Opens the data plane if so. Never guesses over what is damaged. */
+static int fail_damaged(const struct steerer *steerer, const char *interface, struct diag *why)
+{
+	return diag_fail(why, -EPROTO,
+			 "pins are missing under %s while the program still steers on interface "
+			 "%s: 'steerctl down', then 'up'",
+			 steerer->dir, interface);
+}
+
+/*
+ * Is a generation live? Opens the data plane and reads its policy if so. What an "up" or "down"
+ * that was cut short left is not running, as long as no interface runs the program.
+ */
 static int find_running(struct steerer *steerer, bool *ret_running, struct diag *why)
 {
-	struct diag trouble;
 	char name[LINK_NAME];
-	int error = dataplane_open(steerer->dir, true, &steerer->dp, &trouble);
+	bool is_attached = links_any_alive(steerer->dir, name);
+	int error = dataplane_open(steerer->dir, true, &steerer->dp, why);
 
 	*ret_running = false;
-	if (error == -ENOTCONN && links_any_alive(steerer->dir, name))
-		return diag_fail(why, -EPROTO,
-				 "pins are missing under %s while the program still steers on "
-				 "interface %s: 'steerctl down', then 'up'",
-				 steerer->dir, name);
 	if (error == -ENOTCONN)
-		return 0;
+		return is_attached ? fail_damaged(steerer, name, why) : 0;
 	if (error)
-		return diag_fail(why, error, "%s", trouble.text);
-	*ret_running = STEER_WORD_BANK(dataplane_word(&steerer->dp)) != 0;
-	steerer->is_open = *ret_running;
-	if (!*ret_running) /* an "up" that was cut short: begin again over what it left */
+		return error;
+	steerer->is_open = true;
+	error = load_live(steerer, why);
+	if (error && error != -ENOTCONN && error != -ENOENT)
+		return error;
+	if (error && is_attached)
+		return fail_damaged(steerer, name, why);
+	*ret_running = !error;
+	if (error) {
 		dataplane_close(&steerer->dp);
+		steerer->is_open = false;
+	}
 	return 0;
 }
 
@@ -204,24 +256,6 @@ static int lock_place(const struct steerer_place *place, struct steerer *steerer
 		error = 0;
 	}
 	return error ? error : -ENOTCONN;
-}
-
-static void remove_tree(const char *dir)
-{
-	char path[512];
-	struct dirent *entry;
-	DIR *stream = opendir(dir);
-
-	while (stream && (entry = readdir(stream))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-		if (unlink(path) < 0 && (errno == EISDIR || errno == EPERM))
-			remove_tree(path);
-	}
-	if (stream)
-		(void)closedir(stream);
-	(void)rmdir(dir);
 }
 
 /* Leave nothing in the kernel. The lock is held, or nobody can have it. */
