@@ -348,6 +348,14 @@ static int survey(struct build *build)
 		auto_free struct steer_bank *bank = NULL;
 
 		generation[n] = 0;
+		if (pinned[n] && !object_is_published(build->dp, OBJECT_BANK, n)) {
+			/* Killed before publish(), which does banks last: what it refers to may
+			 * be pinned and in no outer map, so that nothing must be shared with it.
+			 */
+			object_unpin(build->dp, OBJECT_BANK, n);
+			object_unpin(build->dp, OBJECT_POLICY, n);
+			pinned[n] = false;
+		}
 		if (!pinned[n] || generation_bank(build->dp, n, &bank, NULL) != 0)
 			continue;
 		generation[n] = bank->generation;
