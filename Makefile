@@ -30,7 +30,10 @@ endif
 
 LIBS    := libbpf yaml-0.1 jansson smartcols libmnl
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
-CFLAGS  += -std=gnu11 -O2 -g $(WARN) $(if $(SAN),-fsanitize=address -fsanitize=undefined) \
+# What UBSan finds ends the program, so that a test fails.
+SANFLAGS := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
+	    -fno-omit-frame-pointer
+CFLAGS  += -std=gnu11 -O2 -g $(WARN) $(if $(SAN),$(SANFLAGS)) \
 	   -D_GNU_SOURCE -Iinclude -Iuser -Itests -I$(BUILD) $(shell pkg-config --cflags $(LIBS))
 LDLIBS  := $(shell pkg-config --libs $(LIBS))
 ARCHINC := /usr/include/$(shell $(CC) -print-multiarch)
@@ -100,13 +103,13 @@ $(BUILD)/tools/%: $(BUILD)/tests/harness/tools/%.o
 
 # ---- proof ------------------------------------------------------------------------------------
 check: tests
-	$(Q)tests/run unit checks
+	$(Q)STEER_BUILD=$(BUILD) tests/run unit checks
 check-program: tests
-	$(Q)tests/run program
+	$(Q)STEER_BUILD=$(BUILD) tests/run program
 check-netns: tests
-	$(Q)tests/run netns
+	$(Q)STEER_BUILD=$(BUILD) tests/run netns
 check-all: tests
-	$(Q)tests/run unit checks program netns
+	$(Q)STEER_BUILD=$(BUILD) tests/run unit checks program netns
 
 bench: all $(BENCH)
 	$(Q)$(BENCH) $(BENCH_ARGS)
@@ -114,8 +117,10 @@ bench: all $(BENCH)
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:
 	$(Q)clang-format -i $(FORMATTED)
-tidy:
-	$(Q)clang-tidy --quiet $(LIB_SRC) $(CTL_SRC) -- $(CFLAGS)
+tidy: $(SKELS)
+	$(call need_tool,clang-tidy,clang-tidy)
+	$(Q)printf '%s\n' $(LIB_SRC) $(CTL_SRC) | \
+		xargs -P $(shell nproc) -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(CFLAGS) 2>/dev/null' tidy
 
 install: all
 	install -D -m 0755 $(BUILD)/steerctl $(DESTDIR)$(PREFIX)/sbin/steerctl

@@ -19,6 +19,7 @@
 #include "base/diag.h"
 #include "base/own.h"
 #include "bench/bench.h"
+#include "core/facts.h"
 #include "core/loader.h"
 
 #define LOADS	 7
@@ -154,16 +155,17 @@ struct figure facts_load_ms(const struct edge *edge)
 	struct steer_facts facts;
 	double ms[LOADS], start;
 	char path[192];
+	bool changed;
 	int error = 0;
 
 	if (steerer_open(&edge->place, STEERER_READ, 0, &steerer, &notice, &why) < 0)
 		bench_fail("%s", why.text);
-	facts = loader_facts(steerer_policy(steerer));
+	facts = facts_of(steerer_policy(steerer));
 	steerer_close(steerer);
 	pin_path(edge, "-load", path);
 	for (int i = 0; i < LOADS && !error; i++) {
 		start = clock_ns(CLOCK_MONOTONIC);
-		error = loader_load(path, &facts, &why);
+		error = loader_install(path, &facts, &changed, &why);
 		ms[i] = (clock_ns(CLOCK_MONOTONIC) - start) / 1e6;
 		if (nftw(path, remove_pin, 16, FTW_DEPTH | FTW_PHYS) < 0)
 			bench_fail("cannot remove %s: %s", path, strerror(errno));

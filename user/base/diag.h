@@ -19,4 +19,12 @@ struct diag {
 int diag_fail(struct diag *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The analyzer sees one file at a time: tell it that diag_fail() returns what it was given. */
+#ifdef __clang_analyzer__
+#define diag_fail(why, error, ...) ((void)(diag_fail)(why, error, __VA_ARGS__), (error))
+#endif
+
+/* Append a line, for findings and warnings that add up. @diag may be NULL. */
+void diag_line(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

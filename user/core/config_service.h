@@ -28,6 +28,11 @@ struct config_key {
 
 #define config_fail(reader, mark, error, ...)                                                      \
 	document_fail((reader)->document, mark, error, (reader)->why, __VA_ARGS__)
+#ifdef __clang_analyzer__ /* it cannot see that document_fail() returns @error, as diag_fail() */
+#undef config_fail
+#define config_fail(reader, mark, error, ...)                                                      \
+	((void)document_fail((reader)->document, mark, error, (reader)->why, __VA_ARGS__), (error))
+#endif
 
 /* Where to point when something is missing inside @node. */
 struct mark config_mark(const struct node *node);

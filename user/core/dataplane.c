@@ -50,7 +50,7 @@ int dataplane_privileged(struct diag *why)
 	if (fd == -EPERM || fd == -EACCES)
 		return diag_fail(why, -EPERM,
 				 "not permitted to use bpf(2); steer needs root, or CAP_BPF and "
-				 "CAP_NET_ADMIN");
+				 "CAP_NET_ADMIN ('up' and 'apply' also CAP_PERFMON)");
 	if (fd < 0)
 		return diag_fail(why, fd, "the kernel refused to create a BPF map: %s",
 				 strerror(-fd));
@@ -238,6 +238,19 @@ int object_publish(struct dataplane *dp, enum object_kind kind, const uint32_t *
 	for (size_t i = 0; i < count; i++)
 		own_close(&fds[i]);
 	return error;
+}
+
+bool object_is_published(const struct dataplane *dp, enum object_kind kind, uint32_t number)
+{
+	struct bpf_map_info info = {0};
+	uint32_t bytes = sizeof(info), id = 0;
+	char path[PIN_PATH];
+	auto_close int fd = -1;
+
+	object_path(dp, kind, number, path);
+	fd = bpf_obj_get(path);
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0 &&
+	       bpf_map_lookup_elem(dp->outer_fd[kind], &number, &id) == 0 && id == info.id;
 }
 
 int object_list(const struct dataplane *dp, enum object_kind kind, bool *ret_used, size_t limit,

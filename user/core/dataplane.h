@@ -57,6 +57,9 @@ int object_read(const struct dataplane *dp, enum object_kind kind, uint32_t numb
 int object_publish(struct dataplane *dp, enum object_kind kind, const uint32_t *numbers,
 		   size_t count, struct diag *why);
 
+/* Does the outer map hold the pinned object @number, so that the program can read it? */
+bool object_is_published(const struct dataplane *dp, enum object_kind kind, uint32_t number);
+
 /* Numbers that are pinned: @ret_used[number] is set. @limit elements. */
 int object_list(const struct dataplane *dp, enum object_kind kind, bool *ret_used, size_t limit,
 		struct diag *why);

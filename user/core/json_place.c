@@ -142,6 +142,8 @@ int place_array(const struct json_place *place, const char *field, size_t most, 
 	if (json_array_size(array) > most)
 		return place_refuse(place, field, "is longer than its limit");
 	*ret_array = array;
+	*ret_elements = NULL;
+	*ret_n = 0;
 	if (json_array_size(array) == 0)
 		return 0;
 	elements = calloc(json_array_size(array), stride);

@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "core/loader.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <linux/if_link.h>
-#include <net/if.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/diag.h"
 #include "base/own.h"
+#include "base/siphash.h"
 #include "core/dataplane.h"
-#include "steer/hash.h"
+#include "core/links.h"
 #include "steer.skel.h"
 
-#define PIN_PATH 256
+#define PIN_PATH  256
+#define LOG_BYTES 16384
+#define LOG_SHOWN 800 /* the end of the verifier's log, where it says what it refused */
+
+/* Value of the one-element map pinned as "identity". User space alone reads it. */
+struct identity {
+	uint64_t build; /* hash of the object file */
+	uint32_t program_id;
+	uint32_t pad;
+	struct steer_facts facts;
+};
 
 /* Pin names of the maps that a process finds again; internal names are libbpf's. */
 static const struct {
@@ -32,40 +42,6 @@ static const struct {
 	{"verdict_counters", "verdict_counters"},
 	{"backend_counters", "backend_counters"},
 };
-
-static void service_facts(struct steer_facts *facts, const struct service *service)
-{
-	for (size_t i = 0; i < service->n_frontends; i++) {
-		const struct frontend *frontend = &service->frontends[i];
-
-		if (address_is_ipv4(&frontend->address))
-			facts->ipv4 = 1;
-		else
-			facts->ipv6 = 1;
-		if (frontend->protocol == IPPROTO_UDP)
-			facts->udp = 1;
-	}
-}
-
-struct steer_facts loader_facts(const struct policy *policy)
-{
-	const struct service *first = policy->services;
-	struct steer_facts facts = {.one_prefix = 1};
-
-	for (size_t i = 0; i < policy->n_services; i++) {
-		const struct service *service = &policy->services[i];
-
-		service_facts(&facts, service);
-		if (service->prefix4 != first->prefix4 || service->prefix6 != first->prefix6)
-			facts.one_prefix = 0;
-	}
-	if (facts.one_prefix && policy->n_services) {
-		facts.client_mask4 = steer_mask(first->prefix4, 0);
-		for (uint32_t i = 0; i < 4; i++)
-			facts.client_mask6[i] = steer_mask(first->prefix6, i);
-	}
-	return facts;
-}
 
 static int make_dirs(const char *dir, struct diag *why)
 {
@@ -81,6 +57,85 @@ static int make_dirs(const char *dir, struct diag *why)
 							: "");
 	}
 	return 0;
+}
+
+static uint64_t build_hash(void)
+{
+	static const uint64_t fixed[2] = {0x7374656572ULL, STEER_ABI};
+	size_t size;
+	const void *bytes = steer_bpf__elf_bytes(&size);
+
+	return siphash13(fixed, bytes, size);
+}
+
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t bytes = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ? 0 : info.id;
+}
+
+/* The pinned program, if it is of this build and was loaded with @facts; else -1. */
+static int open_current(const char *dir, const struct steer_facts *facts)
+{
+	struct identity identity = {0};
+	struct bpf_map_info info = {0};
+	uint32_t bytes = sizeof(info), first = 0;
+	char path[PIN_PATH];
+	auto_close int map = -1;
+	auto_close int program = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/identity", dir);
+	map = bpf_obj_get(path);
+	if (map < 0 || loader_open(dir, &program, NULL) < 0)
+		return -1;
+	if (bpf_obj_get_info_by_fd(map, &info, &bytes) < 0 || info.value_size != sizeof(identity) ||
+	    bpf_map_lookup_elem(map, &first, &identity) < 0)
+		return -1;
+	if (identity.build != build_hash() || identity.program_id != program_id(program) ||
+	    memcmp(&identity.facts, facts, sizeof(*facts)) != 0)
+		return -1;
+	return take_fd(&program);
+}
+
+/* Pin @fd as @name, in place of what is there. */
+static int pin_as(int fd, const char *dir, const char *name, struct diag *why)
+{
+	char path[PIN_PATH], fresh[PIN_PATH];
+	int error;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	(void)snprintf(fresh, sizeof(fresh), "%s/%s_new", dir, name);
+	(void)unlink(fresh);
+	error = bpf_obj_pin(fd, fresh);
+	if (!error && rename(fresh, path) < 0) {
+		error = -errno;
+		(void)unlink(fresh);
+	}
+	if (error)
+		return diag_fail(why, error, "cannot pin %s: %s", path, strerror(-error));
+	return 0;
+}
+
+/* Killed between the two pins: the ids disagree, and the next "up" loads again. */
+static int pin_program(const char *dir, int program, const struct steer_facts *facts,
+		       struct diag *why)
+{
+	struct identity identity = {
+		.build = build_hash(), .program_id = program_id(program), .facts = *facts};
+	auto_close int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "identity", sizeof(uint32_t),
+					    sizeof(identity), 1, NULL);
+	uint32_t first = 0;
+	int error = map < 0 ? map : bpf_map_update_elem(map, &first, &identity, BPF_ANY);
+
+	if (!error)
+		error = bpf_map_freeze(map);
+	if (error)
+		return diag_fail(why, error, "the kernel refused the program's identity: %s",
+				 strerror(-error));
+	error = pin_as(map, dir, "identity", why);
+	return error ? error : pin_as(program, dir, "program", why);
 }
 
 static int set_pins(struct steer_bpf *skel, const char *dir)
@@ -102,13 +157,13 @@ static int open_skeleton(const char *dir, const struct steer_facts *facts,
 {
 	struct steer_bpf *skel;
 
-	libbpf_set_print(NULL);
+	(void)libbpf_set_print(NULL);
 	skel = steer_bpf__open();
 	if (!skel)
-		return diag_fail(why, -errno, "cannot open the XDP program: %m");
+		return diag_fail(why, -ENOMEM, "cannot open the XDP program: %m");
 	*(struct steer_facts *)&skel->rodata->facts = *facts;
 	skel->data_control->control.abi = STEER_ABI;
-	if (dir && set_pins(skel, dir) < 0) {
+	if (set_pins(skel, dir) < 0) {
 		steer_bpf__destroy(skel);
 		return diag_fail(why, -EINVAL, "a map of the XDP program is missing");
 	}
@@ -116,42 +171,93 @@ static int open_skeleton(const char *dir, const struct steer_facts *facts,
 	return 0;
 }
 
-int loader_load(const char *dir, const struct steer_facts *facts, struct diag *why)
+/* Capabilities that loading takes and this process lacks; "" when it has them. */
+static const char *missing_capabilities(void)
 {
-	static char log[16384];
-	struct steer_bpf *skel = NULL;
-	char path[PIN_PATH], fresh[PIN_PATH];
-	int error = make_dirs(dir, why);
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	uint64_t held;
 
-	if (!error)
-		error = open_skeleton(dir, facts, &skel, why);
+	if (syscall(SYS_capget, &header, data) < 0)
+		return "";
+	held = (uint64_t)data[1].effective << 32 | data[0].effective;
+	if (held >> CAP_SYS_ADMIN & 1)
+		return held >> CAP_NET_ADMIN & 1 ? "" : "CAP_NET_ADMIN";
+	if (!(held >> CAP_BPF & 1))
+		return "CAP_BPF";
+	if (!(held >> CAP_NET_ADMIN & 1))
+		return "CAP_NET_ADMIN";
+	return held >> CAP_PERFMON & 1 ? "" : "CAP_PERFMON";
+}
+
+static int explain_refusal(int error, const char *log, struct diag *why)
+{
+	const char *missing = missing_capabilities();
+	size_t length = strlen(log);
+
+	if ((error == -EPERM || error == -EACCES) && missing[0])
+		return diag_fail(why, -EPERM,
+				 "not permitted to load the XDP program: this process lacks %s; "
+				 "steer needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+				 missing);
+	return diag_fail(why, -EOPNOTSUPP, "the kernel refused the XDP program: %s%s%s",
+			 strerror(-error), length ? "\n" : "",
+			 length > LOG_SHOWN ? log + length - LOG_SHOWN : log);
+}
+
+static int load(const char *dir, const struct steer_facts *facts, int *ret_fd, struct diag *why)
+{
+	auto_free char *log = calloc(1, LOG_BYTES);
+	struct steer_bpf *skel = NULL;
+	int error;
+
+	if (!log)
+		return diag_fail(why, -ENOMEM, "out of memory loading the program");
+	error = open_skeleton(dir, facts, &skel, why);
 	if (error)
 		return error;
-	(void)bpf_program__set_log_buf(skel->progs.steer, log, sizeof(log));
+	(void)bpf_program__set_log_buf(skel->progs.steer, log, LOG_BYTES);
 	error = steer_bpf__load(skel);
 	if (error) {
-		size_t length = strlen(log);
-
-		(void)diag_fail(why, error, "the kernel refused the XDP program: %s%s%s",
-				strerror(-error), length ? "\n" : "",
-				length > 800 ? log + length - 800 : log);
+		error = explain_refusal(error, log, why);
 	} else {
-		(void)snprintf(path, sizeof(path), "%s/program", dir);
-		(void)snprintf(fresh, sizeof(fresh), "%s/program_new", dir);
-		(void)unlink(fresh);
-		error = bpf_obj_pin(bpf_program__fd(skel->progs.steer), fresh);
-		if (!error && rename(fresh, path) < 0) {
-			(void)unlink(path);
-			error = rename(fresh, path) < 0 ? -errno : 0;
-		}
-		if (error)
-			(void)diag_fail(why, error, "cannot pin %s: %s", path, strerror(-error));
+		*ret_fd = dup(bpf_program__fd(skel->progs.steer));
+		if (*ret_fd < 0)
+			error = diag_fail(why, -errno, "cannot keep the XDP program: %m");
 	}
 	steer_bpf__destroy(skel);
 	return error;
 }
 
-static int open_program(const char *dir, int *ret_fd, struct diag *why)
+int loader_install(const char *dir, const struct steer_facts *facts, bool *ret_changed,
+		   struct diag *why)
+{
+	auto_close int current = -1;
+	auto_close int fresh = -1;
+	auto_close int former = -1;
+	int error = make_dirs(dir, why);
+
+	if (error)
+		return error;
+	*ret_changed = false;
+	current = open_current(dir, facts);
+	if (current >= 0)
+		return links_update(dir, current, -1, ret_changed, why);
+	if (loader_open(dir, &former, NULL) < 0)
+		former = -1;
+	error = load(dir, facts, &fresh, why);
+	if (!error)
+		error = links_update(dir, fresh, former, ret_changed, why);
+	if (!error) {
+		error = pin_program(dir, fresh, facts, why);
+		if (error && former >= 0)
+			(void)links_update(dir, former, -1, ret_changed, NULL);
+	}
+	*ret_changed = true;
+	return error;
+}
+
+int loader_open(const char *dir, int *ret_fd, struct diag *why)
 {
 	char path[PIN_PATH];
 	int fd;
@@ -161,118 +267,5 @@ static int open_program(const char *dir, int *ret_fd, struct diag *why)
 	if (fd < 0)
 		return diag_fail(why, fd, "cannot open %s: %s", path, strerror(-fd));
 	*ret_fd = fd;
-	return 0;
-}
-
-/* A BPF file system takes no dots, VLAN interfaces have them. */
-void loader_link_path(const char *dir, const char *interface, char path[static LINK_PATH])
-{
-	size_t start = strlen(dir) + strlen("/links/");
-
-	(void)snprintf(path, LINK_PATH, "%s/links/%s", dir, interface);
-	for (char *at = path + start; *at; at++)
-		if (*at == '.')
-			*at = '+';
-}
-
-static const char *foreign_program(int ifindex, char *buffer, size_t size)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	struct bpf_prog_info info = {0};
-	uint32_t bytes = sizeof(info);
-	int fd;
-
-	if (bpf_xdp_query(ifindex, 0, &query) < 0 || !query.prog_id)
-		return "another program";
-	fd = bpf_prog_get_fd_by_id(query.prog_id);
-	if (fd >= 0) {
-		(void)bpf_obj_get_info_by_fd(fd, &info, &bytes);
-		(void)close(fd);
-	}
-	(void)snprintf(buffer, size, "XDP program '%s' (id %u)", info.name, query.prog_id);
-	return buffer;
-}
-
-static int create_link(int program, int ifindex, uint32_t flags)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
-
-	return bpf_link_create(program, ifindex, BPF_XDP, &options);
-}
-
-static int attach_new(const char *dir, int program, const struct interface *interface, int ifindex,
-		      struct diag *notice, struct diag *why)
-{
-	char path[PIN_PATH], name[64];
-	auto_close int link = -1;
-	int error;
-
-	link = create_link(program, ifindex,
-			   interface->mode == INTERFACE_GENERIC ? XDP_FLAGS_SKB_MODE
-								: XDP_FLAGS_DRV_MODE);
-	if (link < 0 && link != -EBUSY && link != -EEXIST && interface->mode == INTERFACE_AUTO) {
-		int native = link;
-
-		link = create_link(program, ifindex, XDP_FLAGS_SKB_MODE);
-		if (link >= 0)
-			(void)diag_fail(notice, 0,
-					"%s: native XDP was refused (%s), attached in generic "
-					"mode, which is several times slower",
-					interface->name, strerror(-native));
-	}
-	if (link == -EBUSY || link == -EEXIST)
-		return diag_fail(why, -EBUSY,
-				 "interface %s already carries %s; steer never replaces somebody "
-				 "else's program: detach it first",
-				 interface->name, foreign_program(ifindex, name, sizeof(name)));
-	if (link < 0)
-		return diag_fail(why, link, "cannot attach to interface %s: %s", interface->name,
-				 strerror(-link));
-	loader_link_path(dir, interface->name, path);
-	error = bpf_obj_pin(link, path);
-	return error ? diag_fail(why, error, "cannot pin %s: %s", path, strerror(-error)) : 0;
-}
-
-int loader_attach(const char *dir, const struct interface *interface, struct diag *notice,
-		  struct diag *why)
-{
-	int ifindex = (int)if_nametoindex(interface->name);
-	char path[PIN_PATH];
-	auto_close int program = -1;
-	auto_close int link = -1;
-	int error;
-
-	if (ifindex == 0)
-		return diag_fail(why, -ENODEV,
-				 "interface '%s' does not exist (ip link shows those that do)",
-				 interface->name);
-	error = open_program(dir, &program, why);
-	if (error)
-		return error;
-	loader_link_path(dir, interface->name, path);
-	link = bpf_obj_get(path);
-	if (link >= 0) {
-		error = bpf_link_update(link, program, NULL);
-		if (!error)
-			return 0;
-		/* The link of an interface that has gone and come back is dead: make a new one. */
-		(void)unlink(path);
-	}
-	return attach_new(dir, program, interface, ifindex, notice, why);
-}
-
-int loader_detach(const char *dir, const char *interface, struct diag *why)
-{
-	char path[PIN_PATH];
-	int link;
-
-	loader_link_path(dir, interface, path);
-	link = bpf_obj_get(path);
-	if (link >= 0) {
-		(void)bpf_link_detach(link);
-		(void)close(link);
-	}
-	if (unlink(path) < 0 && errno != ENOENT)
-		return diag_fail(why, -errno, "cannot remove %s: %m", path);
 	return 0;
 }

@@ -1,37 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The XDP program: load and pin it with its maps, attach and detach it. The only file that
- * knows the skeleton.
+ * The XDP program: load it, pin it with its maps, and hand it to the interfaces that are
+ * attached. The only file that knows the skeleton.
+ *
+ * Beside the program lies its identity: which build it is, under which facts it was loaded and
+ * its id in the kernel, so that the next "up" knows without loading whether it is the one wanted.
  */
 #ifndef STEER_CORE_LOADER_H
 #define STEER_CORE_LOADER_H
 
-#include "core/policy.h"
-#include "steer/abi.h"
+#include "core/facts.h"
 
 struct diag;
 
-/* What the program may take for granted under @policy. */
-struct steer_facts loader_facts(const struct policy *policy);
-
 /*
- * Load the program with @facts and pin it and its maps under @dir (made if missing); maps that
- * are pinned there already are used again, so that a running program can be upgraded.
- * Errors: -EPERM; the verifier's or the kernel's errno with the last lines of its log.
+ * loader_install - make a program with @facts the one that is pinned and attached under @dir.
+ *
+ * Loads only if the pinned program is of another build, has other facts or is missing. Maps that
+ * are pinned already are used again; links go over to the program one by one and without a gap.
+ * @ret_changed  a program was loaded, or a link still had another one
+ * Errors: -EPERM with the missing capability; -EOPNOTSUPP the kernel refused the program, with
+ * the end of the verifier's log; errno of links and pins. On error the former program stays
+ * pinned and on every link.
  */
-int loader_load(const char *dir, const struct steer_facts *facts, struct diag *why);
+int loader_install(const char *dir, const struct steer_facts *facts, bool *ret_changed,
+		   struct diag *why);
 
-/*
- * Attach the pinned program to @interface and pin the link, or hand an existing link of ours
- * the pinned program, without a gap. @notice says when generic mode had to do.
- * Errors: -ENODEV no such interface; -EBUSY somebody else's program is attached (named).
- */
-int loader_attach(const char *dir, const struct interface *interface, struct diag *notice,
-		  struct diag *why);
-/* Pin of an interface's link. */
-#define LINK_PATH 256
-void loader_link_path(const char *dir, const char *interface, char path[static LINK_PATH]);
-
-int loader_detach(const char *dir, const char *interface, struct diag *why);
+/* Open the pinned program. Errors: -ENOENT. */
+int loader_open(const char *dir, int *ret_fd, struct diag *why);
 
 #endif

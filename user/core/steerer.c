@@ -26,6 +26,10 @@ int place_paths(const struct steerer_place *place, struct steerer *steerer, stru
 			     place->instance) >= sizeof(steerer->state))
 		return diag_fail(why, -ENAMETOOLONG, "the path of instance '%s' is too long",
 				 place->instance);
+	if (strchr(place->instance, '.'))
+		return diag_fail(why, -EINVAL,
+				 "instance '%s': a BPF file system takes no dots in names",
+				 place->instance);
 	return 0;
 }
 
@@ -42,6 +46,7 @@ int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 {
 	int64_t deadline = now_ms() + timeout_ms;
 	auto_close int fd = open(steerer->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat held, there;
 
 	if (fd < 0 && errno == ENOENT)
 		return diag_fail(why, -ENOTCONN, "steer is not up: %s does not exist (steerctl up)",
@@ -60,6 +65,8 @@ int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 					 steerer->dir, timeout_ms);
 		(void)nanosleep(&pause, NULL);
 	}
+	if (fstat(fd, &held) < 0 || stat(steerer->dir, &there) < 0 || held.st_ino != there.st_ino)
+		return diag_fail(why, -ENOTCONN, "steer is not up: it was taken down meanwhile");
 	steerer->lock = take_fd(&fd);
 	return 0;
 }

@@ -96,26 +96,44 @@ int steerer_rollback_policy(struct steerer *steerer, bool step, struct policy *r
 			    bool *ret_changed, struct diag *why);
 
 /*
+ * steerer_apply - commit @next, whose inventory may differ from the live one.
+ *
+ * Before the commit the program is installed with facts wide enough for both policies and new
+ * interfaces are attached; after it removed interfaces are detached and the facts narrowed. Cut
+ * short anywhere, what runs is right for the live policy. On error before the commit all is as
+ * it was. @notice  modes, and what could not be tidied up after the commit
+ * Errors: of steerer_commit(), link_attach() and loader_install().
+ */
+int steerer_apply(struct steerer *steerer, struct policy *next, const struct commit_note *note,
+		  struct diag *notice, struct diag *why);
+
+/*
  * steerer_up - load, install, attach; adopt what is already there.
  *
- * @config  policy read from the configuration file; used whole on the first start, afterwards
- *          only its interfaces count and the journal decides the rest (steerer_apply takes the
- *          changes over).
- * @ret_was_up  it ran already (interfaces were compared, the program upgraded if it differs)
+ * @config  policy read from the configuration file. A running steerer goes by its own policy
+ *          (steerer_apply takes changes over): its program is replaced in place if it differs
+ *          and its interfaces are attached again where they were lost.
+ * @ret_was_up  it ran already; set also on error, when it runs on as it was
+ * Errors: -EPROTO made by another version, or damaged; -ENODEV, -EEXIST, -EXDEV interfaces, see
+ * link_attach(); the kernel's. One that found nothing running leaves nothing behind.
  */
 int steerer_up(const struct steerer_place *place, const struct policy *config,
 	       const struct commit_note *note, bool *ret_was_up, struct diag *notice,
 	       struct diag *why);
 
-/* Detach and unpin. State on disk is kept. Errors: -ENOTCONN. */
+/*
+ * Detach and unpin, also what is damaged. State on disk is kept.
+ * Errors: -ENOTCONN nothing is there; -EIO something could not be removed.
+ */
 int steerer_down(const struct steerer_place *place, int timeout_ms, struct diag *why);
 
 /*
  * Merge the inventory of @config into the live policy: shares, weights set by hand, states and
- * ids stay. @ret_next is the result. Errors: -EBUSY a removed pool owns slots (named).
+ * ids stay. @ret_next is the result. Errors: -EBUSY a removed pool owns slots (named); -ENOSPC
+ * no backend id is free.
  */
-int steerer_merge(const struct policy *live, const struct policy *config, struct policy *ret_next,
-		  struct diag *why);
+int steerer_merge(const struct steerer *steerer, const struct policy *config,
+		  struct policy *ret_next, struct diag *why);
 
 struct counter {
 	uint64_t packets;

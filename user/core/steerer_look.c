@@ -13,7 +13,7 @@
 
 #include "base/own.h"
 #include "base/siphash.h"
-#include "core/loader.h"
+#include "core/links.h"
 #include "core/steerer_private.h"
 #include "core/table.h"
 
@@ -53,16 +53,24 @@ int steerer_count_backend(const struct steerer *steerer, uint32_t id, struct cou
 /* Every id that was ever given out: FORWARDED keeps counting what removed backends got. */
 static int sum_forwarded(const struct steerer *steerer, struct counter *ret)
 {
+	uint32_t last = steerer->policy.last_backend_id;
 	struct counter sum = {0};
 
-	for (uint32_t id = 1; id <= steerer->policy.last_backend_id; id++) {
-		struct counter one = {0};
+	for (uint32_t page = 0; page <= last / STEER_PAGE_RECORDS; page++) {
+		char path[256];
+		auto_close int fd = -1;
 
-		if (steerer_count_backend(steerer, id, &one) < 0)
-			continue;
-		sum.packets += one.packets;
-		sum.bytes += one.bytes;
-		sum.connections += one.connections;
+		(void)snprintf(path, sizeof(path), "%s/counters/%u", steerer->dir, page);
+		fd = bpf_obj_get(path);
+		for (uint32_t i = 0; fd >= 0 && i < STEER_PAGE_RECORDS; i++) {
+			struct counter one = {0};
+
+			if (sum_counter(fd, i, &one) < 0)
+				continue;
+			sum.packets += one.packets;
+			sum.bytes += one.bytes;
+			sum.connections += one.connections;
+		}
 	}
 	*ret = sum;
 	return 0;
@@ -108,20 +116,14 @@ int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, st
 	(void)why;
 	ret_lines->text[0] = '\0';
 	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
-		LIBBPF_OPTS(bpf_xdp_query_opts, query);
 		const char *name = steerer->policy.interfaces[i].name;
-		struct bpf_link_info info = {0};
-		uint32_t bytes = sizeof(info);
-		char path[LINK_PATH];
-		auto_close int fd = -1;
+		struct link_state state = link_look(steerer->dir, name);
 
-		loader_link_path(steerer->dir, name, path);
-		fd = bpf_obj_get(path);
-		if (fd >= 0)
-			(void)bpf_obj_get_info_by_fd(fd, &info, &bytes);
-		if (info.xdp.ifindex && bpf_xdp_query((int)info.xdp.ifindex, 0, &query) == 0)
+		if (state.condition == LINK_ATTACHED)
 			add_finding(ret_lines, "%s %s", name,
-				    query.attach_mode == 2 ? "generic" : "native");
+				    state.is_generic ? "generic" : "native");
+		else if (state.condition == LINK_ELSEWHERE)
+			add_finding(ret_lines, "%s elsewhere", name);
 		else
 			add_finding(ret_lines, "%s detached", name);
 	}

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Coming up, going down, and taking a changed inventory over.
+ * Coming up and going down.
+ *
+ * What runs is adopted and repaired, never taken down: only an "up" that found nothing running
+ * cleans up after itself when it fails.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,123 +14,41 @@
 
 #include "base/own.h"
 #include "core/generation.h"
+#include "core/inventory.h"
+#include "core/links.h"
 #include "core/loader.h"
+#include "core/members.h"
 #include "core/slot.h"
 #include "core/steerer_private.h"
 
-#define UP_LOCK_MS 10000
-
-static void number_backends(struct policy *policy)
-{
-	for (size_t s = 0; s < policy->n_services; s++)
-		for (size_t p = 0; p < policy->services[s].n_pools; p++)
-			for (size_t b = 0; b < policy->services[s].pools[p].n_backends; b++) {
-				struct backend *backend = &policy->services[s].pools[p].backends[b];
-
-				if (backend->id == 0)
-					backend->id = ++policy->last_backend_id;
-			}
-}
-
-static void keep_backends(const struct service *live, struct service *next)
-{
-	for (size_t p = 0; p < next->n_pools; p++) {
-		const struct pool *was = service_pool(live, next->pools[p].name);
-
-		for (size_t b = 0; was && b < next->pools[p].n_backends; b++) {
-			struct backend *backend = &next->pools[p].backends[b];
-
-			for (size_t i = 0; i < was->n_backends; i++) {
-				const struct backend *old = &was->backends[i];
-
-				if (strcmp(old->name, backend->name) != 0 ||
-				    memcmp(&old->address, &backend->address,
-					   sizeof(old->address)) != 0)
-					continue;
-				backend->id = old->id;
-				backend->state = old->state;
-				if (old->weight != old->weight_configured)
-					backend->weight = old->weight;
-			}
-		}
-	}
-}
-
-/* Give @next the shares of @live; a pool that owns slots must still exist. */
-static int keep_shares(const struct service *live, struct service *next, struct diag *why)
-{
-	struct shares shares = {0}, base = {0};
-	bool changed;
-	int error;
-
-	for (size_t p = 0; p < live->n_pools; p++) {
-		const struct pool *pool = &live->pools[p];
-
-		if (!service_pool(next, pool->name) && service_pool_slots(live, pool))
-			return diag_fail(why, -EBUSY,
-					 "service '%s': pool '%s' still owns %u slots; 'steerctl "
-					 "-s %s set %s 0%%' or switch away before removing it",
-					 live->name, pool->name, service_pool_slots(live, pool),
-					 live->name, pool->name);
-	}
-	error = service_shares(live, live->revision, &shares);
-	if (!error)
-		error = service_restore(next, &shares, &changed, why);
-	shares_free(&shares);
-	if (error)
-		return error;
-	next->revision = live->revision;
-	shares_free(&base);
-	error = shares_copy(&live->base, &next->base);
-	return error ? error : shares_copy(&live->before, &next->before);
-}
-
-int steerer_merge(const struct policy *live, const struct policy *config, struct policy *ret_next,
-		  struct diag *why)
-{
-	struct policy next = {0};
-	int error = policy_copy(config, &next);
-
-	if (error)
-		return diag_fail(why, error, "out of memory merging the configuration");
-	next.revision = live->revision;
-	next.last_backend_id = live->last_backend_id;
-	for (size_t s = 0; s < next.n_services && !error; s++) {
-		const struct service *was = policy_service(live, next.services[s].name);
-
-		if (!was)
-			continue;
-		keep_backends(was, &next.services[s]);
-		error = keep_shares(was, &next.services[s], why);
-	}
-	if (error) {
-		policy_free(&next);
-		return error;
-	}
-	number_backends(&next);
-	*ret_next = next;
-	return 0;
-}
+#define UP_LOCK_MS    10000
+#define UP_LOCK_TRIES 3 /* a "down" may remove the directory while "up" waits for its lock */
 
 /* Policy to start with: the journal's newest over the configuration's, or the latter alone. */
 static int first_policy(struct steerer *steerer, const struct policy *config,
 			struct policy *ret_policy, struct diag *why)
 {
+	auto_free struct id_set *taken = calloc(1, sizeof(*taken));
 	uint64_t head = journal_head(steerer->journal);
-	struct policy newest = {0};
-	int error;
+	struct policy newest = {0}, first = {0};
+	int error = taken ? 0 : -ENOMEM;
 
-	if (head == 0) {
-		error = policy_copy(config, ret_policy);
-		if (error)
-			return diag_fail(why, error, "out of memory");
-		number_backends(ret_policy);
-		return 0;
+	if (!error && head == 0)
+		error = policy_copy(config, &first);
+	if (error)
+		return diag_fail(why, error, "out of memory");
+	if (head) {
+		error = journal_policy(steerer->journal, head, &newest, why);
+		if (!error)
+			error = inventory_merge(&newest, config, &first, why);
+		policy_free(&newest);
 	}
-	error = journal_policy(steerer->journal, head, &newest, why);
 	if (!error)
-		error = steerer_merge(&newest, config, ret_policy, why);
-	policy_free(&newest);
+		error = inventory_number(&first, taken, why);
+	if (error)
+		policy_free(&first);
+	else
+		*ret_policy = first;
 	return error;
 }
 
@@ -138,6 +59,18 @@ static void draw_slots(struct steerer *steerer)
 
 	memcpy(control->hash_key, journal_key(steerer->journal), sizeof(control->hash_key));
 	slot_draw(journal_key(steerer->journal), control->slot_hash);
+}
+
+/* Killed or without power between intent and swap: the kernel has forgotten it, so do we. */
+static int drop_pending(struct steerer *steerer, struct diag *notice, struct diag *why)
+{
+	uint64_t pending = journal_pending(steerer->journal);
+
+	if (pending == 0)
+		return 0;
+	diag_line(notice, "revision %lu was begun and not finished: undone",
+		  (unsigned long)pending);
+	return journal_abort(steerer->journal, pending, why);
 }
 
 static int install_first(struct steerer *steerer, const struct policy *config,
@@ -172,80 +105,62 @@ static int install_first(struct steerer *steerer, const struct policy *config,
 	return error;
 }
 
-static int make_dir(const char *path, mode_t mode, struct diag *why)
+int wanted_facts(const struct policy *policy, struct steer_facts *ret_facts, struct diag *why)
 {
-	if (mkdir(path, mode) < 0 && errno != EEXIST)
-		return diag_fail(why, errno == EACCES ? -EPERM : -errno, "cannot make %s: %m",
-				 path);
-	return 0;
-}
-
-static int attach_all(struct steerer *steerer, const struct policy *config, struct diag *notice,
-		      struct diag *why)
-{
-	for (size_t i = 0; i < config->n_interfaces; i++) {
-		int error = loader_attach(steerer->dir, &config->interfaces[i], notice, why);
-
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
-static int bring_up(struct steerer *steerer, const struct policy *config,
-		    const struct commit_note *note, bool *ret_was_up, struct diag *notice,
-		    struct diag *why)
-{
-	struct steer_facts facts = loader_facts(config);
-	int error = take_lock(steerer, UP_LOCK_MS, why);
+	struct steer_facts facts = facts_of(policy);
+	int error = members_fill(policy->interfaces, policy->n_interfaces, &facts, why);
 
 	if (!error)
-		error = loader_load(steerer->dir, &facts, why);
-	if (!error)
-		error = dataplane_open(steerer->dir, true, &steerer->dp, why);
-	steerer->is_open = !error;
-	if (!error)
-		error = journal_open(steerer->state, true, &steerer->journal, notice, why);
-	if (error)
-		return error;
-	*ret_was_up = STEER_WORD_BANK(dataplane_word(&steerer->dp)) != 0;
-	if (*ret_was_up)
-		error = load_live(steerer, why) ?: recover_journal(steerer, notice, why);
-	else
-		error = install_first(steerer, config, note, why);
-	return error ? error : attach_all(steerer, config, notice, why);
-}
-
-int steerer_up(const struct steerer_place *place, const struct policy *config,
-	       const struct commit_note *note, bool *ret_was_up, struct diag *notice,
-	       struct diag *why)
-{
-	struct steerer *steerer = calloc(1, sizeof(*steerer));
-	bool was_up = false;
-	int error;
-
-	if (!steerer)
-		return diag_fail(why, -ENOMEM, "out of memory");
-	notice->text[0] = '\0';
-	steerer->lock = -1;
-	error = dataplane_privileged(why);
-	if (!error)
-		error = place_paths(place, steerer, why);
-	if (!error)
-		error = make_dir(place->bpffs, 0700, why) ?: make_dir(steerer->dir, 0700, why);
-	if (!error)
-		error = make_dir(place->state, 0755, why) ?: make_dir(steerer->state, 0700, why);
-	if (!error) {
-		error = bring_up(steerer, config, note, &was_up, notice, why);
-		if (error && !was_up)
-			(void)steerer_down(place, -1, NULL);
-	}
-	steerer_close(steerer);
-	*ret_was_up = was_up;
+		*ret_facts = facts;
 	return error;
 }
 
-static void remove_tree(const char *dir)
+/* Go on after an interface that cannot be had: the others are worth having. First error wins. */
+static int attach_all(struct steerer *steerer, const struct policy *policy, bool is_repair,
+		      struct diag *notice, struct diag *why)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		bool created;
+		int error = link_attach(steerer->dir, &policy->interfaces[i], &created, notice,
+					first ? NULL : why);
+
+		if (created && is_repair)
+			diag_line(notice, "%s: was not attached, attached again",
+				  policy->interfaces[i].name);
+		if (error && !first)
+			first = error;
+		if (first && !is_repair)
+			break;
+	}
+	return first;
+}
+
+/* It runs: make program and links what its own policy wants. */
+static int adopt(struct steerer *steerer, struct diag *notice, struct diag *why)
+{
+	struct steer_facts facts;
+	bool changed = false;
+	int error = journal_open(steerer->state, true, &steerer->journal, notice, why);
+
+	if (!error)
+		error = recover_journal(steerer, notice, why);
+	if (!error)
+		error = wanted_facts(&steerer->policy, &facts, why);
+	if (!error)
+		error = loader_install(steerer->dir, &facts, &changed, why);
+	if (error)
+		return error;
+	if (changed)
+		diag_line(notice, "the program differed and was replaced in place");
+	links_detach_others(steerer->dir, &steerer->policy, notice);
+	return attach_all(steerer, &steerer->policy, true, notice, why);
+}
+
+static void remove_tree(const char *dir);
+
+static void empty_tree(const char *dir)
 {
 	char path[512];
 	struct dirent *entry;
@@ -260,22 +175,133 @@ static void remove_tree(const char *dir)
 	}
 	if (stream)
 		(void)closedir(stream);
+}
+
+static void remove_tree(const char *dir)
+{
+	empty_tree(dir);
 	(void)rmdir(dir);
 }
 
-static void detach_all(const struct steerer *steerer)
+static int start(struct steerer *steerer, const struct policy *config,
+		 const struct commit_note *note, struct diag *notice, struct diag *why)
 {
-	char path[512];
-	struct dirent *entry;
-	DIR *stream;
+	struct steer_facts facts;
+	bool changed;
+	int error = wanted_facts(config, &facts, why);
 
-	(void)snprintf(path, sizeof(path), "%s/links", steerer->dir);
-	stream = opendir(path);
-	while (stream && (entry = readdir(stream)))
-		if (entry->d_name[0] != '.')
-			(void)loader_detach(steerer->dir, entry->d_name, NULL);
-	if (stream)
-		(void)closedir(stream);
+	/* Objects that an "up" or "down" cut short left pinned are in no map that we make. */
+	empty_tree(steerer->dir);
+	if (!error)
+		error = loader_install(steerer->dir, &facts, &changed, why);
+	if (!error)
+		error = dataplane_open(steerer->dir, true, &steerer->dp, why);
+	if (error)
+		return error;
+	steerer->is_open = true;
+	error = journal_open(steerer->state, true, &steerer->journal, notice, why);
+	if (!error)
+		error = drop_pending(steerer, notice, why);
+	if (!error)
+		error = install_first(steerer, config, note, why);
+	return error ? error : attach_all(steerer, config, false, notice, why);
+}
+
+static int fail_damaged(const struct steerer *steerer, const char *interface, struct diag *why)
+{
+	return diag_fail(why, -EPROTO,
+			 "pins are missing under %s while the program still steers on interface "
+			 "%s: 'steerctl down', then 'up'",
+			 steerer->dir, interface);
+}
+
+/*
+ * Is a generation live? Opens the data plane and reads its policy if so. What an "up" or "down"
+ * that was cut short left is not running, as long as no interface runs the program.
+ */
+static int find_running(struct steerer *steerer, bool *ret_running, struct diag *why)
+{
+	char name[LINK_NAME];
+	bool is_attached = links_any_alive(steerer->dir, name);
+	int error = dataplane_open(steerer->dir, true, &steerer->dp, why);
+
+	*ret_running = false;
+	if (error == -ENOTCONN)
+		return is_attached ? fail_damaged(steerer, name, why) : 0;
+	if (error)
+		return error;
+	steerer->is_open = true;
+	error = load_live(steerer, why);
+	if (error && error != -ENOTCONN && error != -ENOENT)
+		return error;
+	if (error && is_attached)
+		return fail_damaged(steerer, name, why);
+	*ret_running = !error;
+	if (error) {
+		dataplane_close(&steerer->dp);
+		steerer->is_open = false;
+	}
+	return 0;
+}
+
+static int make_dir(const char *path, mode_t mode, struct diag *why)
+{
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return diag_fail(why, errno == EACCES ? -EPERM : -errno, "cannot make %s: %m",
+				 path);
+	return 0;
+}
+
+static int lock_place(const struct steerer_place *place, struct steerer *steerer, struct diag *why)
+{
+	int error = make_dir(place->state, 0755, why) ?: make_dir(steerer->state, 0700, why);
+
+	for (int tries = 0; !error && tries < UP_LOCK_TRIES; tries++) {
+		error = make_dir(place->bpffs, 0700, why) ?: make_dir(steerer->dir, 0700, why);
+		if (error)
+			return error;
+		error = take_lock(steerer, UP_LOCK_MS, why);
+		if (error != -ENOTCONN)
+			return error;
+		error = 0;
+	}
+	return error ? error : -ENOTCONN;
+}
+
+/* Leave nothing in the kernel. The lock is held, or nobody can have it. */
+static void take_down(struct steerer *steerer)
+{
+	links_detach_others(steerer->dir, NULL, NULL);
+	remove_tree(steerer->dir);
+}
+
+int steerer_up(const struct steerer_place *place, const struct policy *config,
+	       const struct commit_note *note, bool *ret_was_up, struct diag *notice,
+	       struct diag *why)
+{
+	struct steerer *steerer = calloc(1, sizeof(*steerer));
+	int error;
+
+	if (!steerer)
+		return diag_fail(why, -ENOMEM, "out of memory");
+	notice->text[0] = '\0';
+	steerer->lock = -1;
+	error = dataplane_privileged(why);
+	if (!error)
+		error = place_paths(place, steerer, why);
+	if (!error)
+		error = lock_place(place, steerer, why);
+	if (!error)
+		error = find_running(steerer, ret_was_up, why);
+	if (!error && *ret_was_up) {
+		error = adopt(steerer, notice, why);
+	} else if (!error) {
+		error = start(steerer, config, note, notice, why);
+		if (error)
+			take_down(steerer);
+	}
+	steerer_close(steerer);
+	return error;
 }
 
 int steerer_down(const struct steerer_place *place, int timeout_ms, struct diag *why)
@@ -283,13 +309,14 @@ int steerer_down(const struct steerer_place *place, int timeout_ms, struct diag 
 	struct steerer steerer = {.lock = -1};
 	int error = place_paths(place, &steerer, why);
 
-	/* A negative time-out: the caller holds the lock already. */
-	if (!error && timeout_ms >= 0)
+	if (!error)
 		error = dataplane_privileged(why) ?: take_lock(&steerer, timeout_ms, why);
 	if (error)
 		return error;
-	detach_all(&steerer);
-	remove_tree(steerer.dir);
+	take_down(&steerer);
+	if (access(steerer.dir, F_OK) == 0)
+		error = diag_fail(why, -EIO, "cannot remove all of %s; see what is left with ls",
+				  steerer.dir);
 	own_close(&steerer.lock);
-	return 0;
+	return error;
 }

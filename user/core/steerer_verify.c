@@ -8,12 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "base/own.h"
 #include "core/frontends.h"
-#include "core/loader.h"
+#include "core/links.h"
 #include "core/policy_json.h"
 #include "core/steerer_private.h"
 #include "core/table.h"
@@ -42,22 +39,10 @@ static int verify_table(const struct steerer *steerer, size_t service, struct di
 	return 0;
 }
 
-/* Is what the program reads as @number the object that is pinned under that number? */
 static void verify_published(const struct steerer *steerer, enum object_kind kind, uint32_t number,
 			     struct diag *findings)
 {
-	struct bpf_map_info info = {0};
-	uint32_t bytes = sizeof(info), id = 0;
-	char path[256];
-	auto_close int fd = -1;
-
-	(void)snprintf(path, sizeof(path), "%s/%s/%u", steerer->dir, object_name(kind), number);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		add_finding(findings, "%s object %u of the live bank is not pinned",
-			    object_name(kind), number);
-	else if (bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
-		 bpf_map_lookup_elem(steerer->dp.outer_fd[kind], &number, &id) < 0 || id != info.id)
+	if (!object_is_published(&steerer->dp, kind, number))
 		add_finding(findings, "%s object %u is another one in the kernel than pinned",
 			    object_name(kind), number);
 }
@@ -121,18 +106,20 @@ static int verify_frontends(const struct steerer *steerer, struct diag *findings
 
 static void verify_links(const struct steerer *steerer, struct diag *findings)
 {
+	static const char *const trouble[LINK_CONDITION_COUNT] = {
+		[LINK_NONE] = "the program is not attached",
+		[LINK_DEAD] = "it vanished and took the program with it; 'steerctl up' attaches it "
+			      "again",
+		[LINK_RENAMED] = "it was renamed; the program is on it",
+		[LINK_ELSEWHERE] = "attached in another network namespace",
+	};
+
 	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
 		const char *name = steerer->policy.interfaces[i].name;
-		struct bpf_link_info info = {0};
-		uint32_t bytes = sizeof(info);
-		char path[LINK_PATH];
-		auto_close int fd = -1;
+		enum link_condition condition = link_look(steerer->dir, name).condition;
 
-		loader_link_path(steerer->dir, name, path);
-		fd = bpf_obj_get(path);
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0 ||
-		    info.xdp.ifindex == 0)
-			add_finding(findings, "interface %s: the program is not attached", name);
+		if (trouble[condition])
+			add_finding(findings, "interface %s: %s", name, trouble[condition]);
 	}
 }
 

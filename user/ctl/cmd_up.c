@@ -40,8 +40,35 @@ int cmd_check(struct run *run)
 	return 0;
 }
 
+static int policies_equal(const struct policy *a, const struct policy *b, bool *ret_equal)
+{
+	json_t *left = policy_to_json(a);
+	json_t *right = policy_to_json(b);
+	int result = left && right ? 0 : -ENOMEM;
+
+	if (!result)
+		*ret_equal = json_equal(left, right);
+	json_decref(left);
+	json_decref(right);
+	return result;
+}
+
+/* A running steerer goes by the policy in force, not by the file: say when they differ. */
+static void compare_config(struct run *run, const struct steerer *steerer,
+			   const struct policy *config)
+{
+	auto_policy struct policy next = {0};
+	bool is_equal = false;
+
+	if (steerer_merge(steerer, config, &next, NULL) == 0 &&
+	    policies_equal(steerer_policy(steerer), &next, &is_equal) == 0 && is_equal)
+		return;
+	run_warn(run, "the configuration file differs from what is in force; 'steerctl apply' "
+		      "takes it over");
+}
+
 /* Tell which revision runs after "up". */
-static void read_revision(struct run *run, bool was_up)
+static void read_revision(struct run *run, const struct policy *config, bool was_up)
 {
 	auto_steerer struct steerer *steerer = NULL;
 	const struct options *o = &run->options;
@@ -54,6 +81,8 @@ static void read_revision(struct run *run, bool was_up)
 	run->after = steerer_policy(steerer)->revision;
 	measure_note(run, steerer, !was_up); /* counters of a new start begin at 0 */
 	diag_add(&run->line, " (revision %" PRIu64 ")", run->after);
+	if (was_up)
+		compare_config(run, steerer, config);
 }
 
 /* --dry-run: on a steerer that is whole "up" changes nothing. */
@@ -86,15 +115,15 @@ int cmd_up(struct run *run)
 	if (run->options.dry_run)
 		return try_up(run, &config);
 	result = steerer_up(&run->options.place, &config, &note, &was_up, &notice, &run->why);
+	run_warn(run, notice.text);
 	if (result)
 		return result;
-	run_warn(run, notice.text);
 	if (was_up)
 		diag_add(&run->line, "it was up already");
 	else
 		say_inventory(run, "up", &config);
 	(void)json_object_set_new(run->json, "was_up", json_boolean(was_up));
-	read_revision(run, was_up);
+	read_revision(run, &config, was_up);
 	if (!was_up)
 		diag_add(&run->undo, "down");
 	return 0;
@@ -146,17 +175,21 @@ int cmd_down(struct run *run)
 	return result;
 }
 
-static int policies_equal(const struct policy *a, const struct policy *b, bool *ret_equal)
+static bool has_interface(const struct policy *policy, const char *name)
 {
-	json_t *left = policy_to_json(a);
-	json_t *right = policy_to_json(b);
-	int result = left && right ? 0 : -ENOMEM;
+	for (size_t i = 0; i < policy->n_interfaces; i++)
+		if (strcmp(policy->interfaces[i].name, name) == 0)
+			return true;
+	return false;
+}
 
-	if (!result)
-		*ret_equal = json_equal(left, right);
-	json_decref(left);
-	json_decref(right);
-	return result;
+/* Interfaces that only @policy has, each with @sign before its name. */
+static void say_interfaces(struct run *run, char sign, const struct policy *policy,
+			   const struct policy *other)
+{
+	for (size_t i = 0; i < policy->n_interfaces; i++)
+		if (!has_interface(other, policy->interfaces[i].name))
+			diag_add(&run->line, ", %c%s", sign, policy->interfaces[i].name);
 }
 
 int cmd_apply(struct run *run)
@@ -173,7 +206,7 @@ int cmd_apply(struct run *run)
 	if (result)
 		return result;
 	live = steerer_policy(steerer);
-	result = steerer_merge(live, &config, &next, &run->why);
+	result = steerer_merge(steerer, &config, &next, &run->why);
 	if (result == -EBUSY)
 		return STATUS_RAIL; /* a pool that owns slots is no longer there */
 	if (!result)
@@ -184,5 +217,7 @@ int cmd_apply(struct run *run)
 		return diag_fail(&run->line, 0, "nothing to apply: %.1024s is in force",
 				 run->options.config);
 	say_inventory(run, "applied", &next);
-	return run_commit(run, steerer, &next);
+	say_interfaces(run, '+', &next, live);
+	say_interfaces(run, '-', live, &next);
+	return run_apply(run, steerer, &next);
 }

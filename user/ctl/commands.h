@@ -187,6 +187,9 @@ int run_revision(struct run *run, const struct journal *journal, const char *nam
 
 /* Rails, then --dry-run or commit. run->line and undo speak only if something was done. */
 int run_commit(struct run *run, struct steerer *steerer, struct policy *next);
+/* The same for a policy with another inventory: program and interfaces follow. */
+int run_apply(struct run *run, struct steerer *steerer, struct policy *next);
+
 /* Add up what moves, list the pools whose share changes, and say how many slots move. */
 int run_count(struct run *run, const struct policy *before, const struct policy *after);
 /* Turn run->line into the answer of --dry-run. */

@@ -153,9 +153,22 @@ void run_say_revision(struct run *run)
 	diag_add(&run->line, " (revision %" PRIu64 ", was %" PRIu64 ")", run->after, run->before);
 }
 
-int run_commit(struct run *run, struct steerer *steerer, struct policy *next)
+static int commit(struct run *run, struct steerer *steerer, struct policy *next, bool is_apply)
 {
 	const struct commit_note note = {run->typed, run->options.reason};
+	struct diag notice = {0};
+	int result;
+
+	if (!is_apply)
+		return steerer_commit(steerer, next, &note, &run->why);
+	result = steerer_apply(steerer, next, &note, &notice, &run->why);
+	run_warn(run, notice.text);
+	return result;
+}
+
+static int check_and_commit(struct run *run, struct steerer *steerer, struct policy *next,
+			    bool is_apply)
+{
 	int result = check_rails(run, steerer, next);
 
 	if (!result)
@@ -164,11 +177,21 @@ int run_commit(struct run *run, struct steerer *steerer, struct policy *next)
 		return result;
 	if (run->options.dry_run)
 		return run_would_change(run);
-	result = steerer_commit(steerer, next, &note, &run->why);
+	result = commit(run, steerer, next, is_apply);
 	if (result)
 		return result;
 	run->after = next->revision;
 	run_say_revision(run);
 	measure_note(run, steerer, false);
 	return 0;
+}
+
+int run_commit(struct run *run, struct steerer *steerer, struct policy *next)
+{
+	return check_and_commit(run, steerer, next, false);
+}
+
+int run_apply(struct run *run, struct steerer *steerer, struct policy *next)
+{
+	return check_and_commit(run, steerer, next, true);
 }

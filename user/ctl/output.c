@@ -53,14 +53,18 @@ bool run_prints(const struct run *run)
 	return !run->options.json && !run->options.quiet;
 }
 
+/* One warning for each line of @text. */
 void run_warn(struct run *run, const char *text)
 {
-	if (!text[0])
-		return;
-	if (run->options.json)
-		(void)json_array_append_new(run->warnings, json_string(text));
-	else
-		fprintf(stderr, "steerctl: warning: %s\n", text);
+	while (text[0]) {
+		size_t length = strcspn(text, "\n");
+
+		if (run->options.json)
+			(void)json_array_append_new(run->warnings, json_stringn(text, length));
+		else
+			fprintf(stderr, "steerctl: warning: %.*s\n", (int)length, text);
+		text += length + (text[length] == '\n');
+	}
 }
 
 void json_add(json_t *list, json_t *item)
