@@ -19,4 +19,7 @@ struct diag {
 int diag_fail(struct diag *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Append a line, for findings and warnings that add up. @diag may be NULL. */
+void diag_line(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -47,7 +47,8 @@ struct journal_lock {
 
 /*
  * Open (and create, with its key, when @writable). @ret_notice gets a warning or "".
- * Errors: errno of the file system, by name of the file.
+ * Errors: -ENOKEY, -EKEYREJECTED the key is missing or damaged; errno of the file system, by name
+ * of the file.
  */
 int journal_open(const char *dir, bool writable, struct journal **ret_journal,
 		 struct diag *ret_notice, struct diag *why);
@@ -71,7 +72,10 @@ const char *journal_who(const char *login, uint32_t uid, char buffer[static NAME
 int journal_policy(const struct journal *journal, uint64_t revision, struct policy *ret_policy,
 		   struct diag *why);
 
-/* Appends, each with fdatasync. @entry gives revision, parent, command and reason. */
+/*
+ * Appends, each with fdatasync. @entry gives revision, parent, command and reason.
+ * Errors: -ESTALE another command wrote the journal meanwhile; errno of the file system.
+ */
 int journal_intent(struct journal *journal, const struct journal_entry *entry,
 		   const struct policy *policy, struct diag *why);
 int journal_done(struct journal *journal, uint64_t revision, struct diag *why);

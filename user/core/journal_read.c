@@ -73,12 +73,12 @@ static int read_key(const char *path, uint64_t ret_key[2], struct diag *why)
 	if (size < 0)
 		return diag_fail(why, -errno, "cannot read '%s': %m", path);
 	if (size != KEY_DIGITS + 1 || text[KEY_DIGITS] != '\n')
-		return diag_fail(why, -EINVAL, "'%s' is not a key of %d hexadecimal digits", path,
-				 KEY_DIGITS);
+		return diag_fail(why, -EKEYREJECTED, "'%s' is not a key of %d hexadecimal digits",
+				 path, KEY_DIGITS);
 	text[KEY_DIGITS] = '\0';
 	if (strspn(text, "0123456789abcdef") != KEY_DIGITS)
-		return diag_fail(why, -EINVAL, "'%s' is not a key of %d hexadecimal digits", path,
-				 KEY_DIGITS);
+		return diag_fail(why, -EKEYREJECTED, "'%s' is not a key of %d hexadecimal digits",
+				 path, KEY_DIGITS);
 	ret_key[1] = strtoull(text + KEY_DIGITS / 2, NULL, 16);
 	text[KEY_DIGITS / 2] = '\0';
 	ret_key[0] = strtoull(text, NULL, 16);
@@ -127,7 +127,7 @@ static int open_key(struct journal *journal, const char *dir, bool is_empty, str
 	}
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
 		if (!is_empty)
-			return diag_fail(why, -ENOENT,
+			return diag_fail(why, -ENOKEY,
 					 "'%s' is missing but '%s' is not empty: restore the key, "
 					 "or move the journal away to begin anew",
 					 path, journal->path);
