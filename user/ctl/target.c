@@ -9,6 +9,8 @@
 
 #include "ctl/commands.h"
 
+#define ROLLBACK_WAIT_MS 2000 /* for the lock; then a rollback goes on without it */
+
 void steerer_done(struct steerer **steerer)
 {
 	if (*steerer)
@@ -69,12 +71,15 @@ int run_open(struct run *run, enum steerer_mode mode, struct steerer **ret_steer
 {
 	const struct options *o = &run->options;
 	struct diag notice = {0};
+	int timeout_ms = (int)o->timeout_ms;
 	uint64_t revision;
 	int result;
 
+	if (mode == STEERER_ROLLBACK && !o->has_timeout)
+		timeout_ms = ROLLBACK_WAIT_MS;
 	if (o->dry_run)
 		mode = STEERER_READ;
-	result = steerer_open(&o->place, mode, (int)o->timeout_ms, ret_steerer, &notice, &run->why);
+	result = steerer_open(&o->place, mode, timeout_ms, ret_steerer, &notice, &run->why);
 	if (result) {
 		*ret_steerer = NULL;
 		return result == -ENOTCONN ? not_up(run) : result;
