@@ -192,7 +192,9 @@ writer_came_too_late() {
 	[[ $(look canary) == "4 0" ]]
 }
 
-@test "rollback needs no journal; the next command takes it up" {
+@test "rollback needs no journal; the next command takes it up, clients stay in their slots" {
+	local slot
+	slot=$(steer explain 198.18.0.1 | grep -o 'slot [0-9]*')
 	rm -rf "$STATE"
 	run -0 --separate-stderr steer rollback
 	[[ $(look canary) == "4 0" ]]
@@ -200,6 +202,9 @@ writer_came_too_late() {
 	steer -q set canary 5% 2>/dev/null
 	history_is_whole
 	steer -q verify
+	rm -rf "$PINS"
+	steer -q up
+	[[ $(steer explain 198.18.0.1) == *"$slot"* ]]
 }
 
 @test "rollback needs no configuration file" {

@@ -207,6 +207,23 @@ static void a_missing_key_does_not_cost_the_journal(void **state)
 	assert_int_equal(access(file_path("hash.key"), F_OK), -1);
 }
 
+static void only_an_empty_journal_takes_another_key(void **state)
+{
+	static const uint64_t key[2] = {17, 4};
+	struct journal *journal = open_journal(true);
+
+	(void)state;
+	assert_int_equal(journal_use_key(journal, dir, key, &why), 0);
+	commit(journal, 1);
+	journal_close(journal);
+	journal = open_journal(true);
+	assert_string_equal(notice.text, "");
+	assert_memory_equal(journal_key(journal), key, sizeof(key));
+	assert_int_equal(journal_use_key(journal, dir, (const uint64_t[2]){0, 1}, &why), 0);
+	assert_memory_equal(journal_key(journal), key, sizeof(key));
+	journal_close(journal);
+}
+
 static void an_unwritable_directory_is_named(void **state)
 {
 	struct journal *journal = NULL;
@@ -374,6 +391,7 @@ int main(void)
 		JOURNAL_TEST(a_torn_last_line_costs_only_itself_at_every_offset),
 		JOURNAL_TEST(a_damaged_middle_line_ends_the_journal_before_it),
 		JOURNAL_TEST(a_missing_key_does_not_cost_the_journal),
+		JOURNAL_TEST(only_an_empty_journal_takes_another_key),
 		JOURNAL_TEST(an_unwritable_directory_is_named),
 		JOURNAL_TEST(a_line_is_not_added_to_a_journal_that_grew_meanwhile),
 		JOURNAL_TEST(a_tag_names_one_revision),

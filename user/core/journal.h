@@ -56,6 +56,13 @@ void journal_close(struct journal *journal);
 
 const uint64_t *journal_key(const struct journal *journal); /* two words */
 
+/*
+ * Give an empty journal the key that the kernel hashes with already, so that the clients stay in
+ * their slots also after the next start. One that has lines keeps its own; 0 as well.
+ */
+int journal_use_key(struct journal *journal, const char *dir, const uint64_t key[2],
+		    struct diag *why);
+
 /* Newest revision that exists, 0 if none. */
 uint64_t journal_head(const struct journal *journal);
 

@@ -151,7 +151,9 @@ static int open_journal(struct steerer *steerer, enum steerer_mode mode, struct 
 	if (found.text[0])
 		diag_line(notice, "%s", found.text);
 	if (!error && writable && steerer->lock >= 0)
-		error = recover_journal(steerer, notice, why);
+		error = journal_use_key(steerer->journal, steerer->state, steerer_hash_key(steerer),
+					why)
+				?: recover_journal(steerer, notice, why);
 	if (!error || mode == STEERER_WRITE)
 		return error;
 	if (mode == STEERER_ROLLBACK)
