@@ -16,16 +16,20 @@ teardown_file() {
 	lab_end
 }
 
-# A short journal, and enough commits that the next ones make about as many system calls.
+# A short journal for every test.
 setup() {
-	local i
 	load operator.bash
 	cd "$BATS_TEST_DIRNAME/../.."
 	steer -q down
 	rm -rf "$STATE"
 	steer -q up
-	for ((i = 0; i < 24; i++)); do
-		steer -q set canary "$((3 + i % 2))%"
+}
+
+# So many commits that the next ones make about as many system calls as the last.
+settle() {
+	local i
+	for ((i = 0; i < 25; i++)); do
+		steer -q set canary "$((3 + i % 2))%" 2>/dev/null
 	done
 }
 
@@ -60,6 +64,7 @@ next_commit_works() { # REVISION SHARE POOL
 # that reached its swap gives POOL one of SLOTS.
 sweep() {
 	local turn=0 deaths=0 swapped=0 was command=("${@:4}") calls early n
+	settle
 	for n in 1 2; do # the second time finds its tables resident, as all that follow
 		steer -q switch blue
 		steer -q set canary 5%
@@ -99,7 +104,7 @@ die_and_go_on() { # FROM N POOL SLOTS
 }
 
 @test "set, killed anywhere, leaves the old or the new revision and the next one works" {
-	sweep 15 canary 13107 set canary 20%
+	sweep 18 canary 13107 set canary 20%
 	history_is_whole
 }
 
@@ -115,11 +120,6 @@ die_and_go_on() { # FROM N POOL SLOTS
 
 @test "deaths leave nothing behind that grows" {
 	local n pins held calls deaths=0
-	settle() {
-		for ((n = 0; n < 30; n++)); do
-			steer -q set canary "$((5 + n % 2))%" 2>/dev/null
-		done
-	}
 	settle
 	pins=$(count_pins) held=$(count_held)
 	steer -q set canary 20%
@@ -139,8 +139,9 @@ die_and_go_on() { # FROM N POOL SLOTS
 # What a dead first start leaves is taken by the next one; `down` leaves nothing at all.
 come_up_again() {
 	if ! steer -q up 2>"$WORK/warnings"; then
-		grep -q 'begun and not finished' "$WORK/warnings"
+		grep 'begun and not finished\|cannot open .* No such file' "$WORK/warnings"
 		twice=$((twice + 1))
+		steer -q down
 		steer -q up 2>"$WORK/warnings"
 	fi
 	! grep -v ' revision [0-9]* was \(begun\|live\) ' "$WORK/warnings"
@@ -174,7 +175,7 @@ come_up_again() {
 	steer -q set canary 3%
 	was=$(look canary)
 	calls=$(calls_from flock up)
-	for n in $(points "$calls" 10); do
+	for n in $(points "$calls" 15); do
 		die_at flock "$n" up
 		[[ $(look canary) == "$was" ]]
 		traffic_flows
@@ -186,4 +187,24 @@ come_up_again() {
 	next_commit_works "${was% *}" 4% canary
 	history_is_whole
 	((deaths >= 20))
+}
+
+@test "down, killed anywhere, is finished by the next down, and up begins anew" {
+	local n calls deaths=0 twice=0 next=down
+	calls=$(calls_from flock down)
+	for ((n = 1; n <= calls; n += 5)); do
+		steer -q up
+		die_at flock "$n" down
+		if [[ $next == up ]]; then
+			come_up_again
+			next=down
+		else
+			steer -q down
+			[[ ! -e $PINS ]]
+			next=up
+		fi
+	done
+	echo "# down: $deaths deaths at $calls calls" >&3
+	((deaths >= 10))
+	((twice == 0)) || skip "$twice times 'up' was refused on what a dead 'down' had left"
 }
