@@ -70,6 +70,15 @@ static int refuse_lock(const struct steerer *steerer, int fd, int timeout_ms, st
 			 process, steerer->dir, timeout_ms);
 }
 
+/* Whoever waited may have got the lock of a directory that 'down' has removed meanwhile. */
+static bool is_still_there(const struct steerer *steerer, int fd)
+{
+	struct stat locked, named;
+
+	return fstat(fd, &locked) == 0 && stat(steerer->dir, &named) == 0 &&
+	       locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
 /* flock() has no time-out of its own; the wait is short and rare, so it polls. */
 int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 {
@@ -91,6 +100,9 @@ int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 			return refuse_lock(steerer, fd, timeout_ms, why);
 		(void)nanosleep(&pause, NULL);
 	}
+	if (!is_still_there(steerer, fd))
+		return diag_fail(why, -ENOTCONN, "steer went down while this command waited for %s",
+				 steerer->dir);
 	steerer->lock = take_fd(&fd);
 	return 0;
 }
