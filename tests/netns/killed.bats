@@ -126,11 +126,11 @@ die_and_go_on() { # FROM N POOL SLOTS
 	steer -q set canary 5%
 	calls=$(calls_from fdatasync set canary 20%)
 	steer -q set canary 5%
-	for ((n = calls / 5; n < calls / 5 + 60; n++)); do
+	for ((n = calls / 5; n < calls / 5 + 40; n++)); do
 		die_at fdatasync "$n" set canary 20%
 	done
 	echo "$deaths deaths of $calls calls"
-	((deaths == 60))
+	((deaths == 40))
 	settle
 	(($(count_pins) <= pins))
 	(($(count_held) <= held + 8))
