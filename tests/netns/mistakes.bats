@@ -198,7 +198,7 @@ edited() {
 	refused 2 "set POOL SHARE" set
 	refused 2 "switch POOL" switch
 	refused 2 "switch POOL" switch green canary
-	refused 2 "rollback takes no arguments" rollback now
+	refused 2 "'rollback' takes no argument, not 'now'" rollback now
 	refused 2 "weight NAME N" weight blue-1
 	refused 2 "diff A B" diff 1
 	refused 2 "--step and --to exclude each other" rollback --step --to 1
@@ -213,9 +213,12 @@ edited() {
 	for value in -1 99999999 99999999999999999999999 2.5 two ''; do
 		refused 2 "weight '$value' is not a whole number from 0 to 1000" weight blue-1 "$value"
 	done
-	for value in 5 abc -1s 999d '' 99999999999999999999s; do
-		refused 2 "--timeout '$value' is not a time*accepted: 500ms, 5s, 2m, 1h" \
+	for value in 5 abc -1s ''; do
+		refused 2 "--timeout '$value' is not a duration (accepted: 500ms, 5s, 2m, 1h" \
 			--timeout "$value" set canary 5%
+	done
+	for value in 999d 99999999999999999999s; do
+		refused 2 "--timeout '$value' is longer than 24h" --timeout "$value" set canary 5%
 	done
 	for value in a/b '' .. "$(printf 'x%.0s' {1..300})"; do
 		refused 2 "--instance '$value' is not a name (" --instance "$value" status

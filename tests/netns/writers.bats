@@ -140,12 +140,12 @@ writer_came_too_late() {
 	for ((i = 0; i < 24; i++)); do # then a commit has about as many calls as the last
 		steer -q set canary "$((3 + i % 2))%"
 	done
-	for ((back = 20; back < 50; back += 2)); do
+	for ((back = 24; back < 120; back += 4)); do
 		calls=$(calls_from fdatasync set canary 20%)
 		steer -q set canary 4%
 		before=$(revision)
 		stop_writer fdatasync $((calls - back))
-		[[ $(look canary) == "$before "* || $(steer history) == *"$((before + 1)) 20"* ]] || break
+		[[ $(look canary) == "$before "* || $(steer --json history) == *"\"revision\":$((before + 1)),\"parent\""* ]] || break
 		continue_writer
 		[[ $(<"$WORK/writer.status") == 0 ]]
 		steer -q set canary 4%

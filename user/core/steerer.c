@@ -203,6 +203,11 @@ int steerer_open(const struct steerer_place *place, enum steerer_mode mode, int 
 		error = load_live(steerer, why);
 	if (!error)
 		error = open_journal(steerer, mode, notice, why);
+	/* Policy and journal belong together only if nothing was swapped between reading them. */
+	if (!error && mode == STEERER_WRITE && dataplane_word(&steerer->dp) != steerer->word)
+		error = diag_fail(why, -ESTALE,
+				  "a rollback went on without the lock meanwhile; nothing was "
+				  "changed: look and try again");
 	if (error) {
 		steerer_close(steerer);
 		return error;
