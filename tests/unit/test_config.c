@@ -167,6 +167,17 @@ static void yaml_extras_are_refused(void **state)
 	refused("eth0\n", "1:1", "a map of keys is accepted");
 }
 
+static void byte_order_mark_is_overlooked(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf" HEAD FRONT POOLS TAIL;
+	struct policy policy = {0};
+	struct diag why;
+
+	(void)state;
+	assert_int_equal(read_bytes(text, sizeof(text) - 1, &policy, &why), 0);
+	policy_free(&policy);
+}
+
 static void binary_bytes_are_refused(void **state)
 {
 	static const char nul[] = "limits:\n  a\0b: 1\n";
@@ -420,6 +431,7 @@ int main(void)
 		cmocka_unit_test(error_quotes_the_line_and_points_at_the_place),
 		cmocka_unit_test(unknown_keys_get_a_suggestion),
 		cmocka_unit_test(yaml_extras_are_refused),
+		cmocka_unit_test(byte_order_mark_is_overlooked),
 		cmocka_unit_test(binary_bytes_are_refused),
 		cmocka_unit_test(too_long_file_is_refused),
 		cmocka_unit_test(missing_file_is_enoent),

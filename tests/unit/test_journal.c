@@ -199,12 +199,29 @@ static void a_missing_key_does_not_cost_the_journal(void **state)
 	write_journal(2);
 	size = read_file("journal", before, sizeof(before));
 	assert_int_equal(unlink(file_path("hash.key")), 0);
-	assert_int_equal(journal_open(dir, true, &journal, &notice, &why), -ENOENT);
+	assert_int_equal(journal_open(dir, true, &journal, &notice, &why), -ENOKEY);
 	assert_non_null(strstr(why.text, "hash.key"));
 	assert_null(journal);
 	assert_int_equal(read_file("journal", after, sizeof(after)), size);
 	assert_memory_equal(before, after, size);
 	assert_int_equal(access(file_path("hash.key"), F_OK), -1);
+}
+
+static void only_an_empty_journal_takes_another_key(void **state)
+{
+	static const uint64_t key[2] = {17, 4};
+	struct journal *journal = open_journal(true);
+
+	(void)state;
+	assert_int_equal(journal_use_key(journal, dir, key, &why), 0);
+	commit(journal, 1);
+	journal_close(journal);
+	journal = open_journal(true);
+	assert_string_equal(notice.text, "");
+	assert_memory_equal(journal_key(journal), key, sizeof(key));
+	assert_int_equal(journal_use_key(journal, dir, (const uint64_t[2]){0, 1}, &why), 0);
+	assert_memory_equal(journal_key(journal), key, sizeof(key));
+	journal_close(journal);
 }
 
 static void an_unwritable_directory_is_named(void **state)
@@ -230,6 +247,29 @@ static void an_unwritable_directory_is_named(void **state)
 	assert_int_equal(chmod(dir, 0700), 0);
 	assert_non_null(strstr(why.text, dir));
 	assert_null(journal);
+}
+
+/* A rollback that went without the lock, past a writer that was stopped. */
+static void a_line_is_not_added_to_a_journal_that_grew_meanwhile(void **state)
+{
+	const struct journal_entry begun = {.revision = 2, .parent = 1};
+	const struct policy policy = {.revision = 2};
+	struct journal *stopped, *passing;
+
+	(void)state;
+	write_journal(1);
+	stopped = open_journal(true);
+	assert_int_equal(journal_intent(stopped, &begun, &policy, &why), 0);
+	passing = open_journal(true);
+	assert_int_equal(journal_adopt(passing, &begun, &policy, &why), 0);
+	assert_int_equal(journal_abort(stopped, 2, &why), -ESTALE);
+	assert_int_equal(journal_done(stopped, 2, &why), -ESTALE);
+	journal_close(stopped);
+	journal_close(passing);
+	passing = open_journal(true);
+	assert_string_equal(notice.text, "");
+	assert_int_equal(journal_head(passing), 2);
+	journal_close(passing);
 }
 
 static void a_tag_names_one_revision(void **state)
@@ -351,7 +391,9 @@ int main(void)
 		JOURNAL_TEST(a_torn_last_line_costs_only_itself_at_every_offset),
 		JOURNAL_TEST(a_damaged_middle_line_ends_the_journal_before_it),
 		JOURNAL_TEST(a_missing_key_does_not_cost_the_journal),
+		JOURNAL_TEST(only_an_empty_journal_takes_another_key),
 		JOURNAL_TEST(an_unwritable_directory_is_named),
+		JOURNAL_TEST(a_line_is_not_added_to_a_journal_that_grew_meanwhile),
 		JOURNAL_TEST(a_tag_names_one_revision),
 		JOURNAL_TEST(an_intent_stays_pending_until_it_ends),
 		JOURNAL_TEST(a_revision_of_the_kernel_can_be_adopted),

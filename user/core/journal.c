@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/diag.h"
@@ -197,6 +198,23 @@ static int write_line(struct journal *journal, const char *text, size_t size, st
 	return diag_fail(why, error, "cannot write '%s': %m", journal->path);
 }
 
+/* A rollback without the lock may have written meanwhile: our line would not chain to its line. */
+static int check_end(const struct journal *journal, struct diag *why)
+{
+	struct stat facts;
+
+	if (!journal->is_writable)
+		return diag_fail(why, -EROFS, "'%s' is open for reading only", journal->path);
+	if (fstat(journal->fd, &facts) < 0)
+		return diag_fail(why, -errno, "cannot read '%s': %m", journal->path);
+	if (facts.st_size != journal->size)
+		return diag_fail(why, -ESTALE,
+				 "another command went on without the lock meanwhile and wrote "
+				 "'%s' ('steerctl history' shows what)",
+				 journal->path);
+	return 0;
+}
+
 /* Chain @line, write it and take it into account. */
 static int append_line(struct journal *journal, json_t *line, struct diag *why)
 {
@@ -204,10 +222,10 @@ static int append_line(struct journal *journal, json_t *line, struct diag *why)
 	auto_free char *canonical = NULL;
 	auto_free char *text = NULL;
 	int size;
-	int error;
+	int error = check_end(journal, why);
 
-	if (!journal->is_writable)
-		return diag_fail(why, -EROFS, "'%s' is open for reading only", journal->path);
+	if (error)
+		return error;
 	if (!line || journal_reserve(journal) || journal_chain(journal, line, chain) ||
 	    json_object_set_new(line, "chain", json_string(chain)))
 		return diag_fail(why, -ENOMEM, "memory is short");

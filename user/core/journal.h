@@ -47,13 +47,21 @@ struct journal_lock {
 
 /*
  * Open (and create, with its key, when @writable). @ret_notice gets a warning or "".
- * Errors: errno of the file system, by name of the file.
+ * Errors: -ENOKEY, -EKEYREJECTED the key is missing or damaged; errno of the file system, by name
+ * of the file.
  */
 int journal_open(const char *dir, bool writable, struct journal **ret_journal,
 		 struct diag *ret_notice, struct diag *why);
 void journal_close(struct journal *journal);
 
 const uint64_t *journal_key(const struct journal *journal); /* two words */
+
+/*
+ * Give an empty journal the key that the kernel hashes with already, so that the clients stay in
+ * their slots also after the next start. One that has lines keeps its own; 0 as well.
+ */
+int journal_use_key(struct journal *journal, const char *dir, const uint64_t key[2],
+		    struct diag *why);
 
 /* Newest revision that exists, 0 if none. */
 uint64_t journal_head(const struct journal *journal);
@@ -71,7 +79,10 @@ const char *journal_who(const char *login, uint32_t uid, char buffer[static NAME
 int journal_policy(const struct journal *journal, uint64_t revision, struct policy *ret_policy,
 		   struct diag *why);
 
-/* Appends, each with fdatasync. @entry gives revision, parent, command and reason. */
+/*
+ * Appends, each with fdatasync. @entry gives revision, parent, command and reason.
+ * Errors: -ESTALE another command wrote the journal meanwhile; errno of the file system.
+ */
 int journal_intent(struct journal *journal, const struct journal_entry *entry,
 		   const struct policy *policy, struct diag *why);
 int journal_done(struct journal *journal, uint64_t revision, struct diag *why);

@@ -73,12 +73,12 @@ static int read_key(const char *path, uint64_t ret_key[2], struct diag *why)
 	if (size < 0)
 		return diag_fail(why, -errno, "cannot read '%s': %m", path);
 	if (size != KEY_DIGITS + 1 || text[KEY_DIGITS] != '\n')
-		return diag_fail(why, -EINVAL, "'%s' is not a key of %d hexadecimal digits", path,
-				 KEY_DIGITS);
+		return diag_fail(why, -EKEYREJECTED, "'%s' is not a key of %d hexadecimal digits",
+				 path, KEY_DIGITS);
 	text[KEY_DIGITS] = '\0';
 	if (strspn(text, "0123456789abcdef") != KEY_DIGITS)
-		return diag_fail(why, -EINVAL, "'%s' is not a key of %d hexadecimal digits", path,
-				 KEY_DIGITS);
+		return diag_fail(why, -EKEYREJECTED, "'%s' is not a key of %d hexadecimal digits",
+				 path, KEY_DIGITS);
 	ret_key[1] = strtoull(text + KEY_DIGITS / 2, NULL, 16);
 	text[KEY_DIGITS / 2] = '\0';
 	ret_key[0] = strtoull(text, NULL, 16);
@@ -86,21 +86,17 @@ static int read_key(const char *path, uint64_t ret_key[2], struct diag *why)
 }
 
 /* A key appears whole or not at all: written beside, then renamed. */
-static int create_key(const char *dir, const char *path, struct diag *why)
+static int write_key(const char *dir, const char *path, const uint64_t key[2], struct diag *why)
 {
 	auto_free char *beside = NULL;
 	auto_close int fd = -1;
-	auto_close int random_fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 	char text[KEY_DIGITS + 2];
-	uint64_t key[2];
 	int error;
 
 	if (asprintf(&beside, "%s.new", path) < 0) {
 		beside = NULL;
 		return diag_fail(why, -ENOMEM, "memory is short");
 	}
-	if (random_fd < 0 || read(random_fd, key, sizeof(key)) != (ssize_t)sizeof(key))
-		return diag_fail(why, -EIO, "cannot read '/dev/urandom'");
 	(void)snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64 "\n", key[0], key[1]);
 	(void)unlink(beside);
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -116,6 +112,34 @@ static int create_key(const char *dir, const char *path, struct diag *why)
 	return sync_dir(dir, why);
 }
 
+static int create_key(const char *dir, const char *path, struct diag *why)
+{
+	auto_close int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	uint64_t key[2];
+
+	if (fd < 0 || read(fd, key, sizeof(key)) != (ssize_t)sizeof(key))
+		return diag_fail(why, -EIO, "cannot read '/dev/urandom'");
+	return write_key(dir, path, key, why);
+}
+
+int journal_use_key(struct journal *journal, const char *dir, const uint64_t key[2],
+		    struct diag *why)
+{
+	auto_free char *path = NULL;
+	int error;
+
+	if (journal->size > 0 || memcmp(journal->key, key, sizeof(journal->key)) == 0)
+		return 0;
+	if (asprintf(&path, "%s/hash.key", dir) < 0) {
+		path = NULL;
+		return diag_fail(why, -ENOMEM, "memory is short");
+	}
+	error = write_key(dir, path, key, why);
+	if (!error)
+		memcpy(journal->key, key, sizeof(journal->key));
+	return error;
+}
+
 static int open_key(struct journal *journal, const char *dir, bool is_empty, struct diag *why)
 {
 	auto_free char *path = NULL;
@@ -127,7 +151,7 @@ static int open_key(struct journal *journal, const char *dir, bool is_empty, str
 	}
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
 		if (!is_empty)
-			return diag_fail(why, -ENOENT,
+			return diag_fail(why, -ENOKEY,
 					 "'%s' is missing but '%s' is not empty: restore the key, "
 					 "or move the journal away to begin anew",
 					 path, journal->path);

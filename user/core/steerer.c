@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "base/own.h"
@@ -41,12 +42,53 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Process that holds the lock on @fd, 0 if that cannot be seen. */
+static int lock_holder(int fd)
+{
+	auto_fclose FILE *file = fopen("/proc/locks", "re");
+	struct stat facts;
+	char line[256];
+
+	if (!file || fstat(fd, &facts) < 0)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		unsigned int major_number, minor_number;
+		unsigned long inode;
+		int process;
+
+		if (sscanf(line, "%*d: FLOCK %*s WRITE %d %x:%x:%lu", &process, &major_number,
+			   &minor_number, &inode) == 4 &&
+		    makedev(major_number, minor_number) == facts.st_dev && inode == facts.st_ino)
+			return process;
+	}
+	return 0;
+}
+
+static int refuse_lock(const struct steerer *steerer, int fd, int timeout_ms, struct diag *why)
+{
+	char process[32] = "";
+	int holder = lock_holder(fd);
+
+	if (holder > 0)
+		(void)snprintf(process, sizeof(process), " (process %d)", holder);
+	return diag_fail(why, -EBUSY, "another command%s has held the lock on %s for %d ms",
+			 process, steerer->dir, timeout_ms);
+}
+
+/* Whoever waited may have got the lock of a directory that 'down' has removed meanwhile. */
+static bool is_still_there(const struct steerer *steerer, int fd)
+{
+	struct stat locked, named;
+
+	return fstat(fd, &locked) == 0 && stat(steerer->dir, &named) == 0 &&
+	       locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
 /* flock() has no time-out of its own; the wait is short and rare, so it polls. */
 int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 {
 	int64_t deadline = now_ms() + timeout_ms;
 	auto_close int fd = open(steerer->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat held, there;
 
 	if (fd < 0 && errno == ENOENT)
 		return diag_fail(why, -ENOTCONN, "steer is not up: %s does not exist (steerctl up)",
@@ -60,13 +102,12 @@ int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 		if (errno != EWOULDBLOCK)
 			return diag_fail(why, -errno, "cannot lock %s: %m", steerer->dir);
 		if (now_ms() >= deadline)
-			return diag_fail(why, -EBUSY,
-					 "another command has held the lock on %s for %d ms",
-					 steerer->dir, timeout_ms);
+			return refuse_lock(steerer, fd, timeout_ms, why);
 		(void)nanosleep(&pause, NULL);
 	}
-	if (fstat(fd, &held) < 0 || stat(steerer->dir, &there) < 0 || held.st_ino != there.st_ino)
-		return diag_fail(why, -ENOTCONN, "steer is not up: it was taken down meanwhile");
+	if (!is_still_there(steerer, fd))
+		return diag_fail(why, -ENOTCONN, "steer went down while this command waited for %s",
+				 steerer->dir);
 	steerer->lock = take_fd(&fd);
 	return 0;
 }
@@ -98,20 +139,19 @@ int recover_journal(struct steerer *steerer, struct diag *notice, struct diag *w
 		error = journal_abort(steerer->journal, pending, why);
 		if (error)
 			return error;
-		(void)diag_fail(notice, 0, "revision %lu was begun and not finished: undone",
-				(unsigned long)pending);
+		diag_line(notice, "revision %lu was begun and not finished: undone",
+			  (unsigned long)pending);
 	}
 	if (journal_head(steerer->journal) >= live)
 		return 0; /* a kernel behind it is drift, see steerer_drift() */
 	if (pending == live) {
-		(void)diag_fail(notice, 0,
-				"revision %lu was live and its journal entry unfinished: finished",
-				(unsigned long)live);
+		diag_line(notice,
+			  "revision %lu was live and its journal entry unfinished: finished",
+			  (unsigned long)live);
 		return journal_done(steerer->journal, live, why);
 	}
-	(void)diag_fail(notice, 0,
-			"the kernel holds revision %lu, the journal ended at %lu: adopted",
-			(unsigned long)live, (unsigned long)journal_head(steerer->journal));
+	diag_line(notice, "the kernel holds revision %lu, the journal ended at %lu: adopted",
+		  (unsigned long)live, (unsigned long)journal_head(steerer->journal));
 	(void)snprintf(entry.command, sizeof(entry.command), "adopted from the kernel");
 	return journal_adopt(steerer->journal, &entry, &steerer->policy, why);
 }
@@ -120,15 +160,20 @@ static int open_journal(struct steerer *steerer, enum steerer_mode mode, struct 
 			struct diag *why)
 {
 	bool writable = mode != STEERER_READ;
-	int error = journal_open(steerer->state, writable, &steerer->journal, notice, why);
+	struct diag found;
+	int error = journal_open(steerer->state, writable, &steerer->journal, &found, why);
 
+	if (found.text[0])
+		diag_line(notice, "%s", found.text);
 	if (!error && writable && steerer->lock >= 0)
-		error = recover_journal(steerer, notice, why);
+		error = journal_use_key(steerer->journal, steerer->state, steerer_hash_key(steerer),
+					why)
+				?: recover_journal(steerer, notice, why);
 	if (!error || mode == STEERER_WRITE)
 		return error;
 	if (mode == STEERER_ROLLBACK)
-		(void)diag_fail(notice, 0, "going on without the journal: %s",
-				why ? why->text : "it cannot be opened");
+		diag_line(notice, "going on without the journal: %s",
+			  why ? why->text : "it cannot be opened");
 	journal_close(steerer->journal);
 	steerer->journal = NULL;
 	return 0;
@@ -150,7 +195,7 @@ int steerer_open(const struct steerer_place *place, enum steerer_mode mode, int 
 	if (!error && mode != STEERER_READ) {
 		error = take_lock(steerer, timeout_ms, why);
 		if (error == -EBUSY && mode == STEERER_ROLLBACK) {
-			(void)diag_fail(notice, 0, "%s: going on without it", why->text);
+			diag_line(notice, "%s: going on without it", why->text);
 			error = 0;
 		}
 	}
@@ -161,6 +206,11 @@ int steerer_open(const struct steerer_place *place, enum steerer_mode mode, int 
 		error = load_live(steerer, why);
 	if (!error)
 		error = open_journal(steerer, mode, notice, why);
+	/* Policy and journal belong together only if nothing was swapped between reading them. */
+	if (!error && mode == STEERER_WRITE && dataplane_word(&steerer->dp) != steerer->word)
+		error = diag_fail(why, -ESTALE,
+				  "a rollback went on without the lock meanwhile; nothing was "
+				  "changed: look and try again");
 	if (error) {
 		steerer_close(steerer);
 		return error;

@@ -93,6 +93,10 @@ static int settle_rollback(struct steerer *steerer, const struct commit_note *no
 
 	if (!steerer->journal)
 		return diag_fail(why, -EIO, "the journal cannot be written");
+	/* Without the lock: a writer had swapped and came no further. */
+	if (journal_pending(steerer->journal) == entry.revision - 1 &&
+	    (error = journal_done(steerer->journal, entry.revision - 1, why)))
+		return error;
 	error = journal_adopt(steerer->journal, &entry, &steerer->policy, why);
 	if (error || steerer->lock < 0)
 		return error;
@@ -121,13 +125,9 @@ int steerer_rollback(struct steerer *steerer, bool step, const struct commit_not
 	error = load_live(steerer, why);
 	if (error)
 		return error;
-	if (settle_rollback(steerer, note, &trouble) < 0) {
-		size_t used = strlen(notice->text);
-
-		(void)snprintf(notice->text + used, sizeof(notice->text) - used,
-			       "%srolled back; the next command will journal it: %s",
-			       used ? "\n" : "", trouble.text);
-	}
+	if (settle_rollback(steerer, note, &trouble) < 0)
+		diag_line(notice, "rolled back; the next command will journal it: %s",
+			  trouble.text);
 	return 0;
 }
 

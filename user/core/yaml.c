@@ -349,6 +349,18 @@ static int refuse_binary(const struct document *document, struct diag *why)
 	return 0;
 }
 
+/* Some editors write a byte order mark before the text; it says nothing about it. */
+static void drop_mark(struct document *document)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t size = strlen(mark);
+
+	if (document->n_bytes < size || memcmp(document->bytes, mark, size) != 0)
+		return;
+	document->n_bytes -= size;
+	memmove(document->bytes, document->bytes + size, document->n_bytes + 1);
+}
+
 static int read_bytes(const char *path, size_t bytes_max, struct document *document,
 		      struct diag *why)
 {
@@ -375,6 +387,7 @@ static int read_bytes(const char *path, size_t bytes_max, struct document *docum
 		return diag_fail(why, -E2BIG,
 				 "%s: the file is longer than %zu bytes; up to that is accepted",
 				 path, bytes_max);
+	drop_mark(document);
 	return refuse_binary(document, why);
 }
 

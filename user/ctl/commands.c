@@ -126,6 +126,7 @@ static int take_duration(const char *option, const char *text, int64_t most_ms, 
 
 static int take_timeout(struct options *options, const char *text, struct diag *why)
 {
+	options->has_timeout = true;
 	return take_duration("timeout", text, DAY_MS, &options->timeout_ms, why);
 }
 

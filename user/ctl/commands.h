@@ -43,6 +43,7 @@ struct options {
 	int64_t ttl_ms; /* 0 = no end */
 	bool overrides[RAIL_COUNT];
 	bool has_if_revision;
+	bool has_timeout;
 	bool all;
 	bool json;
 	bool dry_run;

@@ -53,18 +53,37 @@ bool run_prints(const struct run *run)
 	return !run->options.json && !run->options.quiet;
 }
 
+/*
+ * Sentences quote what was read: files and arguments of any bytes. What would steer a terminal or
+ * is not UTF-8, and so could not be JSON, becomes '?'.
+ */
+static void make_printable(struct diag *diag)
+{
+	json_t *json = json_string(diag->text);
+	bool is_utf8 = json != NULL;
+
+	json_decref(json);
+	for (char *at = diag->text; *at; at++) {
+		unsigned char byte = (unsigned char)*at;
+
+		if ((byte < 0x20 && byte != '\n') || byte == 0x7f || (byte >= 0x80 && !is_utf8))
+			*at = '?';
+	}
+}
+
 /* One warning for each line of @text. */
 void run_warn(struct run *run, const char *text)
 {
-	while (text[0]) {
-		size_t length = strcspn(text, "\n");
+	struct diag warning;
+	char *line, *rest;
 
+	(void)diag_fail(&warning, 0, "%s", text);
+	make_printable(&warning);
+	for (line = strtok_r(warning.text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		if (run->options.json)
-			(void)json_array_append_new(run->warnings, json_stringn(text, length));
+			(void)json_array_append_new(run->warnings, json_string(line));
 		else
-			fprintf(stderr, "steerctl: warning: %.*s\n", (int)length, text);
-		text += length + (text[length] == '\n');
-	}
+			fprintf(stderr, "steerctl: warning: %s\n", line);
 }
 
 void json_add(json_t *list, json_t *item)
@@ -140,6 +159,7 @@ static void print_error(struct run *run, int result)
 	if (!run->why.text[0])
 		(void)diag_fail(&run->why, result, "%s",
 				result < 0 ? strerror(-result) : "it did not work");
+	make_printable(&run->why);
 	if (!run->options.json)
 		fprintf(stderr, "steerctl: %s\n", run->why.text);
 }
@@ -151,6 +171,8 @@ int run_finish(struct run *run, int result)
 
 	if (!is_ok)
 		print_error(run, result);
+	make_printable(&run->line);
+	make_printable(&run->undo);
 	if (run->options.json && print_json(run, status, is_ok) < 0)
 		status = is_ok ? STATUS_FAILED : status;
 	if (is_ok && run_prints(run))

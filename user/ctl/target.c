@@ -9,6 +9,8 @@
 
 #include "ctl/commands.h"
 
+#define ROLLBACK_WAIT_MS 2000 /* for the lock; then a rollback goes on without it */
+
 void steerer_done(struct steerer **steerer)
 {
 	if (*steerer)
@@ -69,12 +71,15 @@ int run_open(struct run *run, enum steerer_mode mode, struct steerer **ret_steer
 {
 	const struct options *o = &run->options;
 	struct diag notice = {0};
+	int timeout_ms = (int)o->timeout_ms;
 	uint64_t revision;
 	int result;
 
+	if (mode == STEERER_ROLLBACK && !o->has_timeout)
+		timeout_ms = ROLLBACK_WAIT_MS;
 	if (o->dry_run)
 		mode = STEERER_READ;
-	result = steerer_open(&o->place, mode, (int)o->timeout_ms, ret_steerer, &notice, &run->why);
+	result = steerer_open(&o->place, mode, timeout_ms, ret_steerer, &notice, &run->why);
 	if (result) {
 		*ret_steerer = NULL;
 		return result == -ENOTCONN ? not_up(run) : result;
@@ -154,12 +159,16 @@ int run_revision(struct run *run, const struct journal *journal, const char *nam
 static int unknown_service(struct run *run, const struct policy *policy)
 {
 	struct suggestion near = {.wanted = run->options.service};
+	struct diag names = {0};
 	char text[96];
 
-	for (size_t i = 0; i < policy->n_services; i++)
+	for (size_t i = 0; i < policy->n_services; i++) {
 		suggest_offer(&near, policy->services[i].name);
-	return diag_fail(&run->why, STATUS_UNKNOWN_NAME, "there is no service '%s'%s",
-			 run->options.service, suggest_text(&near, text));
+		diag_add(&names, "%s%s", i ? ", " : "", policy->services[i].name);
+	}
+	return diag_fail(&run->why, STATUS_UNKNOWN_NAME,
+			 "there is no service '%s'%s; there are: %.1024s", run->options.service,
+			 suggest_text(&near, text), names.text);
 }
 
 int run_service(struct run *run, const struct policy *policy, struct service **ret_service)
@@ -184,11 +193,24 @@ static const char *missing_pool(const struct service *service, const char *const
 	return NULL;
 }
 
+/* Services may have pools of the same name: listed once. */
+static void offer_pool(struct suggestion *near, struct diag *names, const char *name)
+{
+	char listed[NAME_TEXT + 4], all[DIAG_TEXT + 4];
+
+	(void)snprintf(listed, sizeof(listed), ", %s,", name);
+	(void)snprintf(all, sizeof(all), ", %s,", names->text);
+	if (!strstr(all, listed))
+		diag_add(names, "%s%s", names->text[0] ? ", " : "", name);
+	suggest_offer(near, name);
+}
+
 /* No service that is meant has all the pools: name one that is missing. */
 static int unknown_pool(struct run *run, const struct policy *policy, const char *const *pools,
 			size_t n)
 {
 	struct suggestion near = {.wanted = pools[0]};
+	struct diag names = {0};
 	char text[96];
 
 	for (size_t p = 0; p < n; p++) {
@@ -205,14 +227,15 @@ static int unknown_pool(struct run *run, const struct policy *policy, const char
 	for (size_t i = 0; i < policy->n_services; i++)
 		for (size_t p = 0; p < policy->services[i].n_pools; p++)
 			if (run_means(run, &policy->services[i]))
-				suggest_offer(&near, policy->services[i].pools[p].name);
+				offer_pool(&near, &names, policy->services[i].pools[p].name);
 	if (near.nearest && near.distance == 0)
 		return diag_fail(&run->why, STATUS_UNKNOWN_NAME,
 				 "no service has all of these pools; set them service by service");
-	return diag_fail(&run->why, STATUS_UNKNOWN_NAME, "there is no pool '%s'%s%s%s", near.wanted,
+	return diag_fail(&run->why, STATUS_UNKNOWN_NAME,
+			 "there is no pool '%s'%s%s%s; there are: %.1024s", near.wanted,
 			 run->options.service ? " in service " : "",
 			 run->options.service ? run->options.service : "",
-			 suggest_text(&near, text));
+			 suggest_text(&near, text), names.text);
 }
 
 int run_choose(struct run *run, const struct policy *policy, const char *const *pools,
