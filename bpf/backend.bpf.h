@@ -32,8 +32,10 @@ static __always_inline __u32 slot_of_ipv6(const struct packet *pkt)
 static __always_inline int choose_backend(enum family family, struct packet *pkt)
 {
 	__u32 slot = family == IPV4 ? slot_of_ipv4(pkt) : slot_of_ipv6(pkt);
-	const struct steer_table *table = object(&table_objects, &pkt->bank->now[pkt->service]);
+	const struct steer_table *table;
 
+	keep(slot);
+	table = object(&table_objects, &pkt->bank->now[pkt->service]);
 	if (!table)
 		return refuse(STEER_VERDICT_BROKEN);
 	pkt->backend = table->backend[slot];
@@ -45,7 +47,6 @@ static __always_inline const struct steer_record *find_record(const struct packe
 {
 	__u32 page_number = page_of(pkt->backend);
 	const struct steer_page *page = object(&page_objects, &pkt->bank->page[page_number]);
-
 	const struct steer_record *record;
 
 	if (!page)

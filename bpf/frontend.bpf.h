@@ -52,8 +52,9 @@ static __always_inline int match_port(struct packet *pkt)
 {
 	const struct steer_frontends *fe = pkt->frontends;
 	const struct steer_address *address = &fe->address[pkt->address];
-	__u64 key = steer_port_key(pkt->address, pkt->protocol, pkt->port);
-	__u64 mixed = steer_mix_port(pkt->bank->port_seed, pkt->mixed, pkt->protocol, pkt->port);
+	__u32 port = steer_port(pkt->protocol, pkt->port);
+	__u64 key = steer_port_key(pkt->address, port);
+	__u64 mixed = steer_mix_port(pkt->bank->port_seed, pkt->mixed, port);
 	__u64 cell = fe->port[steer_cell(mixed, fe->port_displace[steer_bucket(mixed)])];
 
 	if (STEER_PORT_KEY(cell) == key)

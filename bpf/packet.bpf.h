@@ -53,8 +53,8 @@ struct packet {
 	__u8 protocol;	    /* IPPROTO_* behind the last extension header */
 };
 
-/* Have the compiler keep a pointer instead of computing it anew for each use. */
-#define keep(pointer) asm volatile("" : "+r"(pointer))
+/* Have the compiler finish a value here and keep it, instead of computing it at each use. */
+#define keep(value) asm volatile("" : "+r"(value))
 
 /*
  * End the packet. The barrier keeps the verdict out of the straight path, where the compiler

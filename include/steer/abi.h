@@ -131,9 +131,8 @@ struct steer_address {
 	__be32 ipv4;
 	__u16 any_tcp; /* service of port 0 for TCP, or STEER_NO_SERVICE */
 	__u16 any_udp; /* the same for UDP */
-	__u32 pad[2];
 };
-_Static_assert(sizeof(struct steer_address) == 32, "ABI: address");
+_Static_assert(sizeof(struct steer_address) == 24, "ABI: address");
 
 /*
  * A port of a frontend address: cell of the second perfect hash. Bits 63..16: steer_port_key(),
@@ -153,7 +152,7 @@ struct steer_frontends {
 	struct steer_address address[STEER_CELLS];
 	__u64 port[STEER_CELLS];
 };
-_Static_assert(sizeof(struct steer_frontends) == 64 + 4 * STEER_BUCKETS + 40 * STEER_CELLS,
+_Static_assert(sizeof(struct steer_frontends) == 64 + 4 * STEER_BUCKETS + 32 * STEER_CELLS,
 	       "ABI: frontends");
 
 /* Value of one table object: slot -> backend id of one service. */

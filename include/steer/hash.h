@@ -86,10 +86,16 @@ STEER_INLINE __u64 steer_mix6(const __u64 seed[2], __be64 high, __be64 low)
 	return x ^ x >> 16;
 }
 
-/* @address: steer_mix4() or steer_mix6() of the port's address */
-STEER_INLINE __u64 steer_mix_port(__u64 seed, __u64 address, __u8 protocol, __be16 port)
+/* A port with its protocol, never 0. */
+STEER_INLINE __u32 steer_port(__u8 protocol, __be16 port)
 {
-	return (address + ((__u32)protocol << 16 | port)) * seed;
+	return (__u32)protocol << 16 | port;
+}
+
+/* @address: steer_mix4() or steer_mix6() of the port's address */
+STEER_INLINE __u64 steer_mix_port(__u64 seed, __u64 address, __u32 port)
+{
+	return (address + port) * seed;
 }
 
 STEER_INLINE __u32 steer_bucket(__u64 mixed)
@@ -105,9 +111,9 @@ STEER_INLINE __u32 steer_cell(__u64 mixed, __u16 displace)
 }
 
 /* Key of the second table: a port of the address in cell @address; below 2^48, never 0. */
-STEER_INLINE __u64 steer_port_key(__u32 address, __u8 protocol, __be16 port)
+STEER_INLINE __u64 steer_port_key(__u32 address, __u32 port)
 {
-	return (__u64)port << 24 | (__u64)protocol << 16 | address;
+	return (__u64)address << 24 | port;
 }
 
 #endif

@@ -78,10 +78,14 @@ static __u64 mix_address_key(const __u64 seed[static 2], const struct key *key)
 	return mix_address(seed, &key->frontend->address);
 }
 
+static __u32 port_of(const struct frontend *frontend)
+{
+	return steer_port(frontend->protocol, htons(frontend->port));
+}
+
 static __u64 mix_port_key(const __u64 seed[static 2], const struct key *key)
 {
-	return steer_mix_port(seed[0], key->mixed_address, key->frontend->protocol,
-			      htons(key->frontend->port));
+	return steer_mix_port(seed[0], key->mixed_address, port_of(key->frontend));
 }
 
 static int compare_placed(const void *left, const void *right)
@@ -317,8 +321,7 @@ static int place_ports(struct hasher *hasher, const struct entry *entries, uint3
 
 		if (frontend->port)
 			frontends->port[hasher->cell[k++]] = STEER_PORT_CELL(
-				steer_port_key(entries[i].address, frontend->protocol,
-					       htons(frontend->port)),
+				steer_port_key(entries[i].address, port_of(frontend)),
 				entries[i].service);
 	}
 	return 0;
@@ -357,13 +360,13 @@ uint32_t frontends_find(const struct steer_frontends *frontends, const struct ad
 	__u64 mixed = mix_address(frontends->address_seed, address);
 	uint32_t cell = frontends_cell(frontends, mixed);
 	const struct steer_address *found = &frontends->address[cell];
-	__u64 key = steer_port_key(cell, protocol, htons(port));
+	__u64 key = steer_port_key(cell, steer_port(protocol, htons(port)));
 	__u64 exact;
 
 	if (address_is_ipv4(address) ? found->ipv4 != words.ipv4
 				     : memcmp(found->ipv6, words.half, sizeof(found->ipv6)) != 0)
 		return STEER_NO_SERVICE;
-	mixed = steer_mix_port(frontends->port_seed, mixed, protocol, htons(port));
+	mixed = steer_mix_port(frontends->port_seed, mixed, steer_port(protocol, htons(port)));
 	exact = frontends->port[steer_cell(mixed, frontends->port_displace[steer_bucket(mixed)])];
 	if (STEER_PORT_KEY(exact) == key)
 		return STEER_PORT_SERVICE(exact);
