@@ -20,7 +20,7 @@
 
 #include <linux/types.h>
 
-#define STEER_ABI 2
+#define STEER_ABI 3
 
 #define STEER_SLOTS	   65536 /* positions a client key can hash to */
 #define STEER_SERVICES	   256
@@ -35,7 +35,7 @@
 #define STEER_BANKS	       32
 #define STEER_FRONTEND_OBJECTS 32
 #define STEER_TABLE_OBJECTS    4096
-#define STEER_PAGE_OBJECTS     1024
+#define STEER_PAGE_OBJECTS     512
 
 #define STEER_BUCKETS 2048 /* displacements of one perfect hash, two keys each when full */
 #define STEER_CELLS   4096 /* cells of one perfect hash; one per frontend when full */
@@ -76,12 +76,17 @@ enum steer_verdict {
 #define STEER_WORD_BANK(word)	((__u32)(word))
 #define STEER_WORD_EPOCH(word)	((__u32)((word) >> 32))
 
-/* The prepared ways on from a bank; written before the bank can be live, read by user space. */
+/*
+ * The ways on from a bank. Written before the bank can be live; @due_ns and @next again by who
+ * selects it, for a bank that was prepared does not know when that is.
+ */
 struct steer_links {
 	__u32 rollback; /* bank: base of the current release with today's backends */
 	__u32 undo;	/* bank: the shares of one commit back; 0 = none known */
 	__u32 settled;	/* bank: all transitions over; the bank itself when nothing is touched */
-	__u32 pad;
+	__u32 next;	/* bank that the timer selects at @due_ns; 0 = none */
+	__u64 due_ns;	/* CLOCK_BOOTTIME; 0 = never */
+	__u64 hold_ns; /* how long after its selection @next is due, for banks that were prepared */
 };
 
 /* What a generation is to the kernel. A bank that is not in use has generation 0. */
@@ -99,9 +104,12 @@ struct steer_bank {
 	__u32 page[STEER_PAGES];      /* record page object of ids 256 n .. 256 n + 255 */
 	__u32 now[STEER_SERVICES];    /* table object; 0 = service number unused */
 	__u32 origin[STEER_SERVICES]; /* table object of open transitions; 0 = settled */
-	__u8 prefix4[STEER_SERVICES]; /* client key = so many leading bits of the source, 0..32 */
+	__u8 prefix4[STEER_SERVICES]; /* bits 5..0: leading bits of the source that make the key */
 	__u8 prefix6[STEER_SERVICES]; /* the same for IPv6, 0..128 */
 };
+#define STEER_BANK_TOUCHED 1	/* some service has an origin table */
+#define STEER_PREFIX4	   0x3f /* of prefix4[] */
+#define STEER_UDP_FLOW	   0x80 /* in prefix4[]: UDP flows have records, else they follow now */
 _Static_assert(sizeof(struct steer_bank) == 64 + 4 * STEER_PAGES + 10 * STEER_SERVICES,
 	       "ABI: bank");
 
@@ -110,15 +118,24 @@ struct steer_control {
 	__u64 word;    /* STEER_WORD; changed only by compare-and-swap */
 	__u64 pad0[7]; /* keeps the word alone in its cache line */
 	__u32 abi;     /* STEER_ABI of whoever created the maps */
-	__u32 pad1[11];
-	__u64 hash_key[2]; /* secret; slot_hash is drawn from it */
+	__u32 births;  /* how many flows one CPU may record within one epoch */
+	/* Advanced by the timer, which runs while a bank is touched or has something due. */
+	__u32 epoch;	  /* units of STEER_EPOCH_NS */
+	__u32 age;	  /* units of @age_epochs epochs */
+	__u32 age_epochs; /* 32 ages are longer than any transition */
+	__u32 sweep;	  /* bucket that the timer sweeps next */
+	__u32 is_ticking; /* the timer is armed */
+	__u32 ticks;	  /* how often it has run */
+	__u64 pad1[4];
+	__u64 hash_key[2]; /* secret; slot_hash is drawn from it, flow tags are keyed with it */
+	__u64 pad2[6];
 	struct steer_links links[STEER_BANKS];
 	/* client key -> slot, see steer_slot4(); complete before the first word, then constant */
 	__u16 slot_hash[STEER_KEY_BYTES][256];
 	struct steer_bank bank[STEER_BANKS];
 };
 _Static_assert(sizeof(struct steer_control) ==
-		       128 + 512 * STEER_KEY_BYTES + STEER_BANKS * (16 + sizeof(struct steer_bank)),
+		       192 + 512 * STEER_KEY_BYTES + STEER_BANKS * (32 + sizeof(struct steer_bank)),
 	       "ABI: control");
 
 /*
@@ -155,9 +172,59 @@ struct steer_frontends {
 _Static_assert(sizeof(struct steer_frontends) == 64 + 4 * STEER_BUCKETS + 32 * STEER_CELLS,
 	       "ABI: frontends");
 
-/* Value of one table object: slot -> backend id of one service. */
+/*
+ * Value of one table object: slot -> backend id of one service. A table of now: 0 = no backend.
+ * A table of origins: whom the slot's unrecorded flows belong to; 0 = the slot is not touched.
+ */
 struct steer_table {
-	__u16 backend[STEER_SLOTS]; /* 0 = no backend */
+	__u16 backend[STEER_SLOTS];
+	__u32 era; /* of a table of origins: counts the service's transitions, see steer_flow_tag()
+		    */
+	__u32 pad;
+};
+
+/*
+ * Flow records: only flows born in a transition, away from their slot's origin, have one. A
+ * bucket is one cache line; a flow may be in either of two. Words change by compare-and-swap.
+ * Bits 63..24: tag, never 0; 23..8: backend id; 7..6: state; 5..0: epoch or age, modulo 64. An
+ * empty word is 0.
+ */
+#define STEER_BUCKET_FLOWS 8
+struct steer_bucket {
+	__u64 flow[STEER_BUCKET_FLOWS];
+};
+
+enum steer_flow_state {
+	STEER_FLOW_BORN,      /* nothing but its first packet was seen; epoch */
+	STEER_FLOW_CONFIRMED, /* age */
+	STEER_FLOW_CLOSING,   /* FIN or RST was seen, true or forged; epoch */
+	STEER_FLOW_REVIVING,  /* and one packet after it; a second one confirms; epoch */
+};
+#define STEER_FLOW(tag, backend, state, stamp)                                                     \
+	((__u64)(tag) << 24 | (__u64)(backend) << 8 | (__u64)(state) << 6 | ((stamp)&63))
+#define STEER_FLOW_TAG(flow)	 ((flow) >> 24)
+#define STEER_FLOW_BACKEND(flow) ((__u32)((flow) >> 8) & 0xffff)
+#define STEER_FLOW_STATE(flow)	 ((enum steer_flow_state)((flow) >> 6 & 3))
+#define STEER_FLOW_STAMP(flow)	 ((__u32)(flow)&63)
+
+#define STEER_TICK_NS	     250000000ULL /* period of the timer */
+#define STEER_EPOCH_TICKS    8		  /* an epoch is 2 s */
+#define STEER_EPOCH_NS	     (STEER_EPOCH_TICKS * STEER_TICK_NS)
+#define STEER_SWEEP_BUCKETS  2048 /* per tick */
+#define STEER_BORN_EPOCHS    4	  /* life of a flow that sends nothing more: 6 to 8 s */
+#define STEER_CLOSING_EPOCHS 30	  /* life after a FIN or RST with nothing after it: 60 s */
+#define STEER_CONFIRMED_AGES 32	  /* life of a confirmed flow since its last packet */
+
+/* Value of the per-CPU map "flow_counters". */
+struct steer_flow_counters {
+	__u64 births;	   /* recorded */
+	__u64 hits;	   /* packets that followed a record */
+	__u64 origin;	   /* packets of unrecorded flows in touched slots */
+	__u64 full;	   /* births sent to the origin because both buckets were full */
+	__u64 over_budget; /* births sent to the origin because of control.births */
+	__u64 expired;	   /* records that the timer or a birth took away */
+	__u32 budget_epoch;
+	__u32 budget_births; /* within budget_epoch */
 };
 
 enum steer_forward {
@@ -205,15 +272,14 @@ struct steer_member {
  * what it does not need. The widest setting of every field is always correct.
  */
 struct steer_facts {
-	__u8 ipv4;	  /* some frontend is IPv4 */
-	__u8 ipv6;	  /* some frontend is IPv6 */
-	__u8 udp;	  /* some frontend is UDP */
-	__u8 one_prefix;  /* all services share client_mask4 and client_mask6 */
-	__u8 wide_prefix; /* some client_prefix6 is longer than 64 */
-	__u8 pad[3];
+	__u8 ipv4;	 /* some frontend is IPv4 */
+	__u8 ipv6;	 /* some frontend is IPv6 */
+	__u8 udp;	 /* some frontend is UDP */
+	__u8 one_prefix; /* all services share client_mask4 and client_mask6 */
 	__be32 client_mask4;
 	__be32 client_mask6[4];
-	__u32 pad1;
+	__u32 buckets; /* of the flow table, a power of two; never changes while it is up */
+	__u32 pad;
 	struct steer_member member[STEER_MEMBERS];
 };
 _Static_assert(sizeof(struct steer_facts) == 32 + 8 * STEER_MEMBERS, "ABI: facts");
