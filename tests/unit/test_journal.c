@@ -38,7 +38,7 @@ static int make_dir(void **state)
 static int remove_dir(void **state)
 {
 	static const char *const names[] = {"journal", "journal.damaged", "hash.key",
-					    "hash.key.new"};
+					    "hash.key.new", "journal.index"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -50,7 +50,9 @@ static struct journal *open_journal(bool writable)
 {
 	struct journal *journal = NULL;
 
-	assert_int_equal(journal_open(dir, writable, &journal, &notice, &why), 0);
+	assert_int_equal(
+		journal_open(dir, writable ? JOURNAL_WRITE : JOURNAL_READ, &journal, &notice, &why),
+		0);
 	return journal;
 }
 
@@ -60,7 +62,7 @@ static void commit(struct journal *journal, uint64_t revision)
 					    .parent = revision - 1,
 					    .command = "steerctl switch web green",
 					    .reason = "caf\xc3"};
-	const struct policy policy = {.revision = revision};
+	const struct policy policy = {.revision = revision, .flows = POLICY_FLOWS};
 
 	assert_int_equal(journal_intent(journal, &entry, &policy, &why), 0);
 	assert_int_equal(journal_pending(journal), revision);
@@ -199,7 +201,7 @@ static void a_missing_key_does_not_cost_the_journal(void **state)
 	write_journal(2);
 	size = read_file("journal", before, sizeof(before));
 	assert_int_equal(unlink(file_path("hash.key")), 0);
-	assert_int_equal(journal_open(dir, true, &journal, &notice, &why), -ENOKEY);
+	assert_int_equal(journal_open(dir, JOURNAL_WRITE, &journal, &notice, &why), -ENOKEY);
 	assert_non_null(strstr(why.text, "hash.key"));
 	assert_null(journal);
 	assert_int_equal(read_file("journal", after, sizeof(after)), size);
@@ -233,15 +235,15 @@ static void an_unwritable_directory_is_named(void **state)
 	(void)state;
 	write_file("journal", "", 0);
 	(void)snprintf(below, sizeof(below), "%s/journal/x", dir);
-	assert_int_equal(journal_open(below, true, &journal, &notice, &why), -ENOTDIR);
+	assert_int_equal(journal_open(below, JOURNAL_WRITE, &journal, &notice, &why), -ENOTDIR);
 	assert_non_null(strstr(why.text, below));
 	assert_int_equal(unlink(file_path("journal")), 0);
-	assert_int_equal(journal_open(dir, false, &journal, &notice, &why), -ENOENT);
+	assert_int_equal(journal_open(dir, JOURNAL_READ, &journal, &notice, &why), -ENOENT);
 
 	assert_int_equal(chmod(dir, 0555), 0);
 	if (is_root)
 		assert_int_equal(seteuid(NOBODY), 0);
-	assert_int_equal(journal_open(dir, true, &journal, &notice, &why), -EACCES);
+	assert_int_equal(journal_open(dir, JOURNAL_WRITE, &journal, &notice, &why), -EACCES);
 	if (is_root)
 		assert_int_equal(seteuid(0), 0);
 	assert_int_equal(chmod(dir, 0700), 0);
@@ -253,7 +255,7 @@ static void an_unwritable_directory_is_named(void **state)
 static void a_line_is_not_added_to_a_journal_that_grew_meanwhile(void **state)
 {
 	const struct journal_entry begun = {.revision = 2, .parent = 1};
-	const struct policy policy = {.revision = 2};
+	const struct policy policy = {.revision = 2, .flows = POLICY_FLOWS};
 	struct journal *stopped, *passing;
 
 	(void)state;
@@ -300,7 +302,7 @@ static void a_tag_names_one_revision(void **state)
 static void an_intent_stays_pending_until_it_ends(void **state)
 {
 	const struct journal_entry entry = {.revision = 2, .parent = 1};
-	const struct policy policy = {.revision = 2};
+	const struct policy policy = {.revision = 2, .flows = POLICY_FLOWS};
 	struct policy begun;
 	struct journal *journal;
 
@@ -328,7 +330,7 @@ static void a_revision_of_the_kernel_can_be_adopted(void **state)
 {
 	const struct journal_entry begun = {.revision = 2, .parent = 1};
 	const struct journal_entry ahead = {.revision = 5, .parent = 4, .reason = "timer"};
-	const struct policy policy = {.revision = 5};
+	const struct policy policy = {.revision = 5, .flows = POLICY_FLOWS};
 	const struct journal_entry *entries;
 	struct policy adopted;
 	struct journal *journal;

@@ -14,28 +14,8 @@
 
 #include "base/diag.h"
 #include "base/own.h"
-#include "base/siphash.h"
 #include "core/journal_file.h"
 #include "core/policy_json.h"
-
-int journal_chain(const struct journal *journal, const json_t *line,
-		  char ret_chain[static JOURNAL_CHAIN])
-{
-	auto_free char *canonical = json_dumps(line, JSON_SORT_KEYS | JSON_COMPACT);
-	auto_free char *chained = NULL;
-	int size;
-
-	if (!canonical)
-		return -ENOMEM;
-	size = asprintf(&chained, "%s%s", journal->chain, canonical);
-	if (size < 0) {
-		chained = NULL;
-		return -ENOMEM;
-	}
-	(void)snprintf(ret_chain, JOURNAL_CHAIN, "%016" PRIx64,
-		       siphash13(journal->key, chained, (size_t)size));
-	return 0;
-}
 
 int journal_reserve(struct journal *journal)
 {
@@ -61,6 +41,8 @@ void journal_close(struct journal *journal)
 {
 	if (!journal)
 		return;
+	if (journal->is_writable && journal->is_sure && !journal->is_indexed && journal->size)
+		journal_index_write(journal);
 	own_close(&journal->fd);
 	free(journal->path);
 	free(journal->entries);
@@ -107,6 +89,8 @@ int journal_policy(const struct journal *journal, uint64_t revision, struct poli
 	const struct journal_line *where = find_line(journal, revision);
 	auto_free char *text = NULL;
 	json_t *line;
+	char *body;
+	uint64_t chain;
 	int error;
 
 	if (!where)
@@ -116,7 +100,11 @@ int journal_policy(const struct journal *journal, uint64_t revision, struct poli
 		return diag_fail(why, -ENOMEM, "memory is short");
 	if (pread(journal->fd, text, where->size, where->offset) != (ssize_t)where->size)
 		return diag_fail(why, -EIO, "cannot read '%s'", journal->path);
-	line = json_loadb(text, where->size, 0, NULL);
+	/* It may have been read long ago, or never by this process. */
+	if (journal_check(journal, where->before, text, where->size, &body, &chain))
+		return diag_fail(why, -EBADMSG, "'%s' is damaged at revision %" PRIu64,
+				 journal->path, revision);
+	line = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
 	error = policy_from_json(json_object_get(line, "policy"), ret_policy, why);
 	json_decref(line);
 	return error;
@@ -182,16 +170,19 @@ static json_t *new_line(const char *type, const struct journal_entry *entry)
 static int write_line(struct journal *journal, const char *text, size_t size, struct diag *why)
 {
 	ssize_t written = write(journal->fd, text, size);
+	struct stat facts;
 	int error = 0;
 
 	if (written < 0)
 		error = -errno;
 	else if ((size_t)written != size)
 		error = -ENOSPC;
-	else if (fdatasync(journal->fd) < 0)
+	else if (fdatasync(journal->fd) < 0 || fstat(journal->fd, &facts) < 0)
 		error = -errno;
-	if (!error)
+	if (!error) {
+		journal_look(&facts, &journal->seen);
 		return 0;
+	}
 	if (ftruncate(journal->fd, journal->size) < 0)
 		journal->is_writable = false; /* the next open cuts the torn line */
 	errno = -error;
@@ -199,7 +190,7 @@ static int write_line(struct journal *journal, const char *text, size_t size, st
 }
 
 /* A rollback without the lock may have written meanwhile: our line would not chain to its line. */
-static int check_end(const struct journal *journal, struct diag *why)
+static int check_end(struct journal *journal, struct diag *why)
 {
 	struct stat facts;
 
@@ -212,35 +203,34 @@ static int check_end(const struct journal *journal, struct diag *why)
 				 "another command went on without the lock meanwhile and wrote "
 				 "'%s' ('steerctl history' shows what)",
 				 journal->path);
+	if (!journal_is_as_seen(journal, &facts))
+		journal->is_sure = false; /* the next open reads it all */
 	return 0;
 }
 
 /* Chain @line, write it and take it into account. */
 static int append_line(struct journal *journal, json_t *line, struct diag *why)
 {
-	char chain[JOURNAL_CHAIN];
-	auto_free char *canonical = NULL;
 	auto_free char *text = NULL;
-	int size;
+	uint64_t chain;
+	size_t size;
 	int error = check_end(journal, why);
 
 	if (error)
 		return error;
-	if (!line || journal_reserve(journal) || journal_chain(journal, line, chain) ||
-	    json_object_set_new(line, "chain", json_string(chain)))
+	if (!line || journal_reserve(journal))
 		return diag_fail(why, -ENOMEM, "memory is short");
-	canonical = json_dumps(line, JSON_SORT_KEYS | JSON_COMPACT);
-	size = canonical ? asprintf(&text, "%s\n", canonical) : -1;
-	if (size < 0) {
-		text = NULL;
+	text = journal_text(journal, line, &size, &chain);
+	if (!text)
 		return diag_fail(why, -ENOMEM, "memory is short");
-	}
-	error = write_line(journal, text, (size_t)size, why);
+	error = write_line(journal, text, size, why);
 	if (error)
 		return error;
-	error = journal_apply(journal, line, (size_t)size);
-	memcpy(journal->chain, chain, sizeof(chain));
-	journal->size += size;
+	error = journal_apply(journal, line, size);
+	journal->chain = chain;
+	journal->size += (int64_t)size;
+	journal->n_lines++;
+	journal->is_indexed = false;
 	if (error)
 		return diag_fail(why, error, "'%s' took a line out of order", journal->path);
 	return 0;

@@ -9,6 +9,9 @@
  * previous chain's 16 digits and this line's canonical JSON without "chain"; the first line
  * follows "0000000000000000".
  *
+ * What replaying gave is kept in journal.index, a cache: it counts only while nobody but these
+ * functions touches the journal, and removing it loses nothing. See journal_index.c.
+ *
  * A revision exists when its "done" or "adopt" line does. The first line that is torn or does
  * not chain ends the journal: journal_open() moves it and what follows to journal.damaged and
  * reports it; nothing else is lost. The instance key is in hash.key beside it, mode 0600.
@@ -45,12 +48,20 @@ struct journal_lock {
 	char reason[256];
 };
 
+enum journal_mode {
+	JOURNAL_READ,
+	JOURNAL_CHECK,	/* read; every line is checked, whatever the index says */
+	JOURNAL_WRITE,	/* creates it, with its key */
+	JOURNAL_URGENT, /* write; the index counts also for a file that changed since */
+};
+
 /*
- * Open (and create, with its key, when @writable). @ret_notice gets a warning or "".
+ * Open. Lines are checked unless the index vouches for them; a line with a policy is checked again
+ * when that is read. @ret_notice gets a warning or "".
  * Errors: -ENOKEY, -EKEYREJECTED the key is missing or damaged; errno of the file system, by name
  * of the file.
  */
-int journal_open(const char *dir, bool writable, struct journal **ret_journal,
+int journal_open(const char *dir, enum journal_mode mode, struct journal **ret_journal,
 		 struct diag *ret_notice, struct diag *why);
 void journal_close(struct journal *journal);
 
@@ -75,7 +86,7 @@ const struct journal_entry *journal_entries(const struct journal *journal, size_
 /* Name for a screen: @login, else the account of @uid, else its number. Returns @buffer. */
 const char *journal_who(const char *login, uint32_t uid, char buffer[static NAME_TEXT]);
 
-/* Policy of a revision. Errors: -ENOENT. */
+/* Policy of a revision. Errors: -ENOENT; -EBADMSG its line is damaged. */
 int journal_policy(const struct journal *journal, uint64_t revision, struct policy *ret_policy,
 		   struct diag *why);
 

@@ -73,7 +73,7 @@ static void set_lock(struct journal *journal, const struct journal_entry *entry,
 int journal_apply(struct journal *journal, const json_t *line, size_t size)
 {
 	const char *type = json_string_value(json_object_get(line, "type"));
-	const struct journal_line where = {journal->size, size};
+	const struct journal_line where = {journal->size, size, journal->chain};
 	struct journal_entry entry;
 	struct journal_entry *tagged;
 

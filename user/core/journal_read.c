@@ -164,69 +164,76 @@ static int open_key(struct journal *journal, const char *dir, bool is_empty, str
 	return read_key(path, journal->key, why);
 }
 
-/* Does @text chain? Then *@ret_line is the line without "chain", which is in journal->chain. */
-static int check_line(struct journal *journal, const char *text, size_t size, json_t **ret_line)
+/*
+ * The object at @text, which is NUL-terminated, without its policy: that is most of the line, and
+ * few are ever asked for. No text holds what is looked for, since a quote in it has a backslash.
+ */
+static json_t *parse_small(char *text, size_t size)
 {
-	char chain[JOURNAL_CHAIN];
-	const char *claimed;
+	static const char policy[] = ",\"policy\":";
+	static const char after[] = ",\"reason\":"; /* the field that sorts next */
+	char *end = text + size;
+	char *from = memmem(text, size, policy, sizeof(policy) - 1);
+	char *to = from ? end - sizeof(after) + 1 : NULL;
+
+	while (from && to > from && memcmp(to, after, sizeof(after) - 1) != 0)
+		to--;
+	if (from && to > from)
+		memmove(from, to, (size_t)(end - to) + 1);
+	return json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+}
+
+/* Take the line at @text into account, if it chains. Errors: -EBADMSG, -EPROTO, -ENOMEM. */
+static int replay_line(struct journal *journal, char *text, size_t size)
+{
+	uint64_t chain;
 	json_t *line;
-	int error;
+	char *body;
+	int error = journal_check(journal, journal->chain, text, size, &body, &chain);
 
-	if (text[size - 1] != '\n')
-		return -EBADMSG;
-	line = json_loadb(text, size - 1, JSON_REJECT_DUPLICATES, NULL);
-	claimed = json_string_value(json_object_get(line, "chain"));
-	if (!claimed || strlen(claimed) != JOURNAL_CHAIN - 1) {
-		json_decref(line);
-		return -EBADMSG;
-	}
-	auto_free char *kept = strdup(claimed);
-
-	(void)json_object_del(line, "chain");
-	error = kept ? journal_chain(journal, line, chain) : -ENOMEM;
-	if (!error && strcmp(chain, kept) != 0)
-		error = -EBADMSG;
-	if (error) {
-		json_decref(line);
+	if (error)
 		return error;
-	}
-	memcpy(journal->chain, chain, sizeof(chain));
-	*ret_line = line;
+	error = journal_reserve(journal);
+	if (error)
+		return error;
+	line = parse_small(body, (size_t)(text + size - 1 - body));
+	if (!line)
+		return -EBADMSG;
+	error = journal_apply(journal, line, size);
+	json_decref(line);
+	if (error)
+		return error;
+	journal->chain = chain;
+	journal->size += (int64_t)size;
+	journal->n_lines++;
 	return 0;
 }
 
 /* Replay until the end or the first line that does not chain. */
-static int replay(struct journal *journal, FILE *file, uint64_t *ret_line, struct diag *why)
+static int replay(struct journal *journal, struct diag *why)
 {
+	auto_fclose FILE *file = fopen(journal->path, "re");
 	auto_free char *text = NULL;
 	size_t room = 0;
 	ssize_t size;
-	uint64_t number;
 
-	for (number = 1; (size = getline(&text, &room, file)) > 0; number++) {
-		json_t *line;
-		int error = check_line(journal, text, (size_t)size, &line);
+	if (!file || fseeko(file, journal->size, SEEK_SET) < 0)
+		return diag_fail(why, -errno, "cannot open '%s': %m", journal->path);
+	while ((size = getline(&text, &room, file)) > 0) {
+		int error = replay_line(journal, text, (size_t)size);
 
 		if (error == -EBADMSG)
 			break;
-		if (!error) {
-			error = journal_reserve(journal);
-			if (!error)
-				error = journal_apply(journal, line, (size_t)size);
-			json_decref(line);
-		}
 		if (error == -EPROTO)
 			return diag_fail(why, error,
 					 "'%s' line %" PRIu64 " is intact but means nothing to "
 					 "this version of steer; nothing was changed",
-					 journal->path, number);
+					 journal->path, journal->n_lines + 1);
 		if (error)
 			return diag_fail(why, error, "memory is short");
-		journal->size += size;
 	}
 	if (ferror(file))
 		return diag_fail(why, -EIO, "cannot read '%s'", journal->path);
-	*ret_line = number;
 	return 0;
 }
 
@@ -237,6 +244,7 @@ static int move_damaged(struct journal *journal, const char *dir, struct diag *w
 	auto_free char *bytes = malloc(COPY_BYTES);
 	auto_close int fd = -1;
 	int64_t offset = journal->size;
+	struct stat facts;
 	ssize_t size;
 	int error = 0;
 
@@ -260,12 +268,16 @@ static int move_damaged(struct journal *journal, const char *dir, struct diag *w
 	error = sync_dir(dir, why);
 	if (error)
 		return error;
-	if (ftruncate(journal->fd, journal->size) < 0 || fsync(journal->fd) < 0)
+	if (ftruncate(journal->fd, journal->size) < 0 || fsync(journal->fd) < 0 ||
+	    fstat(journal->fd, &facts) < 0)
 		return diag_fail(why, -errno, "cannot cut '%s': %m", journal->path);
+	journal_look(&facts, &journal->seen);
+	journal->is_indexed = false;
 	return 0;
 }
 
-static int open_file(struct journal *journal, const char *dir, struct diag *why)
+static int open_file(struct journal *journal, const char *dir, struct stat *ret_facts,
+		     struct diag *why)
 {
 	int flags = journal->is_writable ? O_RDWR | O_APPEND | O_CREAT : O_RDONLY;
 
@@ -276,45 +288,57 @@ static int open_file(struct journal *journal, const char *dir, struct diag *why)
 	journal->fd = open(journal->path, flags | O_CLOEXEC, 0600);
 	if (journal->fd < 0)
 		return diag_fail(why, -errno, "cannot open '%s': %m", journal->path);
-	return journal->is_writable ? sync_dir(dir, why) : 0;
+	if (fstat(journal->fd, ret_facts) < 0)
+		return diag_fail(why, -errno, "cannot read '%s': %m", journal->path);
+	journal_look(ret_facts, &journal->seen);
+	/* It may be new; its first line is worth nothing without the name. */
+	return journal->is_writable && !ret_facts->st_size ? sync_dir(dir, why) : 0;
 }
 
-static int load(struct journal *journal, const char *dir, struct diag *ret_notice, struct diag *why)
+static int end_damaged(struct journal *journal, const char *dir, int64_t size,
+		       struct diag *ret_notice, struct diag *why)
 {
-	auto_fclose FILE *file = NULL;
-	struct stat facts;
-	uint64_t line = 0;
-	int error = open_file(journal, dir, why);
+	int error = 0;
 
-	if (error)
-		return error;
-	if (fstat(journal->fd, &facts) < 0)
-		return diag_fail(why, -errno, "cannot read '%s': %m", journal->path);
-	error = open_key(journal, dir, facts.st_size == 0, why);
-	if (error)
-		return error;
-	file = fopen(journal->path, "re");
-	if (!file)
-		return diag_fail(why, -errno, "cannot open '%s': %m", journal->path);
-	error = replay(journal, file, &line, why);
-	if (error || journal->size >= facts.st_size)
-		return error;
 	if (journal->is_writable)
 		error = move_damaged(journal, dir, why);
+	else if (journal->mode == JOURNAL_CHECK)
+		journal_index_remove(journal); /* it may vouch for them: the next writer looks */
 	if (!error)
 		(void)diag_fail(ret_notice, 0,
 				"'%s' is torn or damaged from line %" PRIu64 " on: %" PRId64
 				" bytes %s%s%s",
-				journal->path, line, (int64_t)facts.st_size - journal->size,
+				journal->path, journal->n_lines + 1, size - journal->size,
 				journal->is_writable ? "moved to journal.damaged" : "ignored",
-				line == 1 ? " (does hash.key belong to it?)" : "",
+				journal->n_lines ? "" : " (does hash.key belong to it?)",
 				journal->n_entries ? "; all before is intact" : "");
 	return error;
 }
 
-int journal_open(const char *dir, bool writable, struct journal **ret_journal,
+static int load(struct journal *journal, const char *dir, struct diag *ret_notice, struct diag *why)
+{
+	struct stat facts;
+	int error = open_file(journal, dir, &facts, why);
+
+	if (error)
+		return error;
+	error = open_key(journal, dir, facts.st_size == 0, why);
+	if (error)
+		return error;
+	journal->is_sure = true;
+	if (journal->mode != JOURNAL_CHECK)
+		journal_index_read(journal, &facts);
+	if (journal->size < facts.st_size)
+		error = replay(journal, why);
+	if (error || journal->size >= facts.st_size)
+		return error;
+	return end_damaged(journal, dir, facts.st_size, ret_notice, why);
+}
+
+int journal_open(const char *dir, enum journal_mode mode, struct journal **ret_journal,
 		 struct diag *ret_notice, struct diag *why)
 {
+	bool writable = mode == JOURNAL_WRITE || mode == JOURNAL_URGENT;
 	struct journal *journal;
 	int error;
 
@@ -327,8 +351,8 @@ int journal_open(const char *dir, bool writable, struct journal **ret_journal,
 	if (!journal)
 		return diag_fail(why, -ENOMEM, "memory is short");
 	journal->fd = -1;
+	journal->mode = mode;
 	journal->is_writable = writable;
-	memset(journal->chain, '0', JOURNAL_CHAIN - 1);
 	error = load(journal, dir, ret_notice, why);
 	if (error) {
 		journal_close(journal);

@@ -140,6 +140,19 @@ int steerer_drift(const struct steerer *steerer, struct diag *ret_findings, stru
 	return 0;
 }
 
+/* Every line, whatever the index says: a disk may have changed what nobody wrote. */
+static void verify_journal(const struct steerer *steerer, struct diag *findings)
+{
+	struct journal *journal = NULL;
+	struct diag notice, why;
+
+	if (journal_open(steerer->state, JOURNAL_CHECK, &journal, &notice, &why))
+		add_finding(findings, "%s", why.text);
+	else if (notice.text[0])
+		add_finding(findings, "%s", notice.text);
+	journal_close(journal);
+}
+
 int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, struct diag *why)
 {
 	int error = steerer_drift(steerer, ret_findings, why);
@@ -147,6 +160,8 @@ int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, str
 	if (error)
 		return error;
 	verify_links(steerer, ret_findings);
+	if (steerer->journal)
+		verify_journal(steerer, ret_findings);
 	if (steerer->journal && journal_head(steerer->journal) < steerer->policy.revision)
 		add_finding(ret_findings, "the kernel holds revision %lu, the journal ends at %lu",
 			    (unsigned long)steerer->policy.revision,

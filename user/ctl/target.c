@@ -123,7 +123,7 @@ int run_journal(struct run *run, struct journal **ret_journal)
 	int result;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", place->state, place->instance);
-	result = journal_open(path, false, ret_journal, &notice, &run->why);
+	result = journal_open(path, JOURNAL_CHECK, ret_journal, &notice, &run->why);
 	if (result) {
 		*ret_journal = NULL;
 		if (result != -ENOENT)
