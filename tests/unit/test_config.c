@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "base/own.h"
 #include "core/config.h"
+#include "core/transition.h"
 
 #define HEAD  "interfaces: [eth0]\nservices:\n  shop:\n"
 #define FRONT "    frontends: [203.0.113.10:80/tcp]\n"
@@ -23,7 +24,7 @@
 
 static const char full[] =
 	"interfaces: [eth0, {name: eth1, mode: generic}]\n"
-	"limits: {flows: 262144, memory: 256M}\n"
+	"limits: {flows: 5000, memory: 256M}\n"
 	"services:\n"
 	"  shop:\n"
 	"    active: blue\n"
@@ -32,7 +33,7 @@ static const char full[] =
 	"    client_prefix: {ipv4: 24, ipv6: 56}\n"
 	"    affinity: flow\n"
 	"    drain: {deadline: none, quiet: 15s, watch: 500ms}\n"
-	"    udp: packet\n"
+	"    udp: flow\n"
 	"    health: {http: /healthz, port: 8080, interval: 2s, timeout: 1s, rise: 2, fall: 3}\n"
 	"    pools:\n"
 	"      canary: {version: \"2.4.0\", backends: {canary-1: \"2001:db8::31\"}}\n"
@@ -91,6 +92,9 @@ static void minimal_file_gets_the_defaults(void **state)
 	shop = &policy.services[0];
 	assert_int_equal(shop->prefix4, 32);
 	assert_int_equal(shop->prefix6, 64);
+	assert_int_equal(shop->deadline_ms, 10 * 60 * 1000);
+	assert_false(shop->udp_flow);
+	assert_int_equal(policy.flows, 262144);
 	assert_int_equal(shop->pools[0].backends[0].weight, 1);
 	assert_int_equal(shop->pools[0].backends[0].weight_configured, 1);
 	assert_int_equal(shop->pools[0].backends[0].state, BACKEND_READY);
@@ -119,6 +123,9 @@ static void full_file_is_read_completely(void **state)
 	assert_int_equal(shop->frontends[2].protocol, IPPROTO_UDP);
 	assert_int_equal(shop->prefix4, 24);
 	assert_int_equal(shop->prefix6, 56);
+	assert_true(shop->deadline_ms == TRANSITION_NEVER);
+	assert_true(shop->udp_flow);
+	assert_int_equal(policy.flows, 5000);
 	assert_int_equal(shop->n_pools, 3);
 	assert_int_equal(shop->active, 2);
 	assert_string_equal(shop->pools[2].version, "2.3.9");
@@ -247,6 +254,10 @@ static void bad_limits_are_refused(void **state)
 	refused("limits: {flows: 0}\n", "1:17", "whole number");
 	refused("limits: {flows: -1}\n", "1:17", "whole number");
 	refused("limits: {flows: 99999999999999999999999}\n", "1:17", "whole number");
+	refused("limits: {flows: 4095}\n", "1:17", "4096 to 16777216");
+	refused("limits: {flows: 16777217}\n", "1:17", "4096 to 16777216");
+	refused("limits: {flows: 256K}\n", "1:17", "whole number");
+	refused("limits: {flows: many}\n", "1:17", "whole number");
 	refused("limits: {memory: 256}\n", "1:18", "256M");
 	refused("limits: {memory: M}\n", "1:18", "256M");
 }
@@ -291,10 +302,31 @@ static void what_is_not_yet_there_says_so(void **state)
 	refused(HEAD "    forward: nat\n", "4:14", "not yet in this version");
 	refused(HEAD "    forward: dsrr\n", "4:14", "did you mean \"dsr\"?");
 	refused(HEAD "    affinity: client\n", "4:15", "not yet in this version");
-	refused(HEAD "    udp: flow\n", "4:10", "not yet in this version");
+	refused(HEAD "    udp: flows\n", "4:10", "did you mean \"flow\"?");
 	refused(HEAD "    udp: [flow]\n", "4:10", "a list");
 	refused(HEAD "    pools: {a: {backends: {b: {address: 10.0.0.1, port: 80}}}}\n", "4:51",
 		"forward: nat");
+}
+
+static void deadlines_up_to_30_days_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t deadline_ms;
+	} rows[] = {{"1ms", 1}, {"15s", 15000}, {"10m", 600000}, {"30d", 2592000000}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct policy policy;
+		struct diag why;
+		char text[256];
+
+		(void)snprintf(text, sizeof(text),
+			       HEAD FRONT POOLS TAIL "    drain: {deadline: %s}\n", rows[i].text);
+		assert_int_equal(read_bytes(text, strlen(text), &policy, &why), 0);
+		assert_int_equal(policy.services[0].deadline_ms, rows[i].deadline_ms);
+		policy_free(&policy);
+	}
 }
 
 static void bad_options_are_refused(void **state)
@@ -303,6 +335,13 @@ static void bad_options_are_refused(void **state)
 	refused(HEAD "    client_prefix: {ipv4: 33}\n", "4:27", "1 to 32");
 	refused(HEAD "    client_prefix: {ipv6: 0}\n", "4:27", "1 to 128");
 	refused(HEAD "    drain: {deadline: never}\n", "4:23", "none or a duration");
+	refused(HEAD "    drain: {deadline: 0}\n", "4:23", "--cut");
+	refused(HEAD "    drain: {deadline: 0s}\n", "4:23", "--cut");
+	refused(HEAD "    drain: {deadline: -5s}\n", "4:23", "none or a duration");
+	refused(HEAD "    drain: {deadline: 10}\n", "4:23", "none or a duration");
+	refused(HEAD "    drain: {deadline: [10m]}\n", "4:23", "none or a duration");
+	refused(HEAD "    drain: {deadline: 31d}\n", "4:23", "up to 30d");
+	refused(HEAD "    drain: {deadline: 2592000001ms}\n", "4:23", "up to 30d");
 	refused(HEAD "    drain: {quiet: none}\n", "4:20", "a duration");
 	refused(HEAD "    drain: {watch: 15}\n", "4:20", "a duration");
 	refused(HEAD "    health: {http: healthz}\n", "4:20", "a path");
@@ -441,6 +480,7 @@ int main(void)
 		cmocka_unit_test(bad_frontends_are_refused),
 		cmocka_unit_test(overlapping_frontends_are_refused),
 		cmocka_unit_test(what_is_not_yet_there_says_so),
+		cmocka_unit_test(deadlines_up_to_30_days_are_read),
 		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(bad_pools_are_refused),
 		cmocka_unit_test(bad_backends_are_refused),

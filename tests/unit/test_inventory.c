@@ -45,6 +45,26 @@ static struct backend *backend(const struct policy *policy, size_t i)
 	return &policy->services->pools->backends[i];
 }
 
+static void how_transitions_go_is_what_the_configuration_says(void **state)
+{
+	struct policy live = make_policy(1), config = make_policy(1), next;
+	struct diag why;
+
+	(void)state;
+	live.flows = 4096;
+	live.services->deadline_ms = 1000;
+	config.flows = 8192;
+	config.services->deadline_ms = 2000;
+	config.services->udp_flow = true;
+	assert_int_equal(inventory_merge(&live, &config, &next, &why), 0);
+	assert_int_equal(next.flows, 8192);
+	assert_int_equal(next.services->deadline_ms, 2000);
+	assert_true(next.services->udp_flow);
+	policy_free(&live);
+	policy_free(&config);
+	policy_free(&next);
+}
+
 static void ids_go_upwards_and_stay(void **state)
 {
 	struct policy live = make_policy(2), config = make_policy(3), next;
@@ -130,6 +150,7 @@ static void plenty_of_ids_need_no_look_at_former_ones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(how_transitions_go_is_what_the_configuration_says),
 		cmocka_unit_test(ids_go_upwards_and_stay),
 		cmocka_unit_test(a_former_id_is_taken_only_when_all_have_been),
 		cmocka_unit_test(a_policy_keeps_its_own_ids_from_being_taken),

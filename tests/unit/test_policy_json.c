@@ -12,14 +12,17 @@
 #include "base/own.h"
 #include "base/siphash.h"
 #include "core/policy_json.h"
+#include "core/transition.h"
 
 /* One of everything; addresses from RFC 5737 and RFC 3849, MAC addresses locally administered. */
 static const char full[] =
-	"{\"interfaces\":[{\"mode\":\"native\",\"name\":\"eth0\"}],\"last_backend_id\":7,"
+	"{\"flows\":4096,\"interfaces\":[{\"mode\":\"native\",\"name\":\"eth0\"}],\"last_backend_"
+	"id\":7,"
 	"\"revision\":42,\"services\":[{\"active\":\"blue\","
 	"\"base\":{\"active\":\"blue\",\"pools\":[],\"revision\":40,\"seed\":\"00000000000000ff\"},"
 	"\"before\":{\"active\":\"blue\",\"pools\":[{\"name\":\"green\",\"ranges\":[[0,10]]}],"
 	"\"revision\":41,\"seed\":\"ffffffffffffffff\"},"
+	"\"deadline_ms\":30000,"
 	"\"frontends\":[{\"address\":\"192.0.2.1\",\"port\":443,\"protocol\":\"tcp\"},"
 	"{\"address\":\"2001:db8::1\",\"port\":0,\"protocol\":\"udp\"}],\"name\":\"web\","
 	"\"pools\":[{\"backends\":[{\"address\":\"198.51.100.1\",\"id\":1,"
@@ -28,7 +31,7 @@ static const char full[] =
 	"{\"backends\":[{\"address\":\"2001:db8::2\",\"id\":7,\"mac\":null,\"name\":\"g1\","
 	"\"state\":\"ready\",\"weight\":1,\"weight_configured\":1}],\"name\":\"green\","
 	"\"ranges\":[[0,10],[65535,1]],\"version\":\"2.0\"}],\"prefix4\":32,\"prefix6\":64,"
-	"\"revision\":42,\"seed\":\"0123456789abcdef\"}]}";
+	"\"revision\":42,\"seed\":\"0123456789abcdef\",\"udp\":\"flow\"}]}";
 
 static void assert_refused(const json_t *root)
 {
@@ -107,6 +110,7 @@ static void a_field_of_the_wrong_type_is_refused(void **state)
 /* Remove the @number-th field of all objects, counted depth first; false when there are fewer. */
 static bool remove_field(json_t *json, size_t *number)
 {
+	static const char *const later[] = {"flows", "deadline_ms", "udp"};
 	const char *key;
 	json_t *value;
 	size_t index;
@@ -116,7 +120,11 @@ static bool remove_field(json_t *json, size_t *number)
 			return true;
 	}
 	json_object_foreach (json, key, value) {
-		if ((*number)-- == 0)
+		bool may_be_missing = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+			may_be_missing |= strcmp(key, later[i]) == 0;
+		if (!may_be_missing && (*number)-- == 0)
 			return json_object_del(json, key) == 0;
 		if (remove_field(value, number))
 			return true;
@@ -143,6 +151,64 @@ static void a_missing_field_is_refused(void **state)
 	assert_true(removed > 50);
 }
 
+static void fields_that_older_journals_lack_have_their_defaults(void **state)
+{
+	json_t *root = json_loads(full, 0, NULL);
+	json_t *service = json_array_get(json_object_get(root, "services"), 0);
+	struct policy policy;
+	struct diag why = {""};
+
+	(void)state;
+	assert_int_equal(json_object_del(root, "flows"), 0);
+	assert_int_equal(json_object_del(service, "deadline_ms"), 0);
+	assert_int_equal(json_object_del(service, "udp"), 0);
+	assert_int_equal(policy_from_json(root, &policy, &why), 0);
+	assert_int_equal(policy.flows, 262144);
+	assert_int_equal(policy.services[0].deadline_ms, 10 * 60 * 1000);
+	assert_false(policy.services[0].udp_flow);
+	policy_free(&policy);
+	json_decref(root);
+}
+
+static void no_deadline_survives_the_round_trip(void **state)
+{
+	json_t *root = json_loads(full, 0, NULL);
+	json_t *service = json_array_get(json_object_get(root, "services"), 0);
+	struct policy policy;
+	struct diag why = {""};
+	json_t *again;
+
+	(void)state;
+	assert_int_equal(json_object_set_new(service, "deadline_ms", json_null()), 0);
+	assert_int_equal(policy_from_json(root, &policy, &why), 0);
+	assert_true(policy.services[0].deadline_ms == TRANSITION_NEVER);
+	again = policy_to_json(&policy);
+	assert_true(json_equal(again, root));
+	json_decref(again);
+	json_decref(root);
+	policy_free(&policy);
+}
+
+static void services_with_other_deadlines_or_other_udp_differ(void **state)
+{
+	json_t *root = json_loads(full, 0, NULL);
+	struct policy policy;
+	struct diag why = {""};
+	struct service other;
+
+	(void)state;
+	assert_int_equal(policy_from_json(root, &policy, &why), 0);
+	other = policy.services[0];
+	assert_int_equal(service_equal(&policy.services[0], &other), 1);
+	other.deadline_ms++;
+	assert_int_equal(service_equal(&policy.services[0], &other), 0);
+	other = policy.services[0];
+	other.udp_flow = !other.udp_flow;
+	assert_int_equal(service_equal(&policy.services[0], &other), 0);
+	json_decref(root);
+	policy_free(&policy);
+}
+
 static void what_does_not_fit_together_is_refused(void **state)
 {
 	static const struct {
@@ -159,6 +225,12 @@ static void what_does_not_fit_together_is_refused(void **state)
 		{"\"port\":443", "\"port\":-1"},
 		{"\"prefix4\":32", "\"prefix4\":33"},
 		{"\"weight\":0", "\"weight\":1001"},
+		{"\"flows\":4096", "\"flows\":4095"},
+		{"\"flows\":4096", "\"flows\":16777217"},
+		{"\"flows\":4096", "\"flows\":null"},
+		{"\"deadline_ms\":30000", "\"deadline_ms\":0"},
+		{"\"deadline_ms\":30000", "\"deadline_ms\":2592000001"},
+		{"\"udp\":\"flow\"", "\"udp\":\"both\""},
 		{"\"id\":7", "\"id\":65536"},
 		{"192.0.2.1", "192.0.2.256"},
 		{"02:00:00:00:00:12", "01:00:00:00:00:12"},
@@ -202,6 +274,9 @@ int main(void)
 		cmocka_unit_test(a_policy_survives_the_round_trip_byte_for_byte),
 		cmocka_unit_test(a_field_of_the_wrong_type_is_refused),
 		cmocka_unit_test(a_missing_field_is_refused),
+		cmocka_unit_test(fields_that_older_journals_lack_have_their_defaults),
+		cmocka_unit_test(no_deadline_survives_the_round_trip),
+		cmocka_unit_test(services_with_other_deadlines_or_other_udp_differ),
 		cmocka_unit_test(what_does_not_fit_together_is_refused),
 		cmocka_unit_test(siphash_agrees_with_the_published_vectors),
 	};

@@ -312,10 +312,13 @@ static int read_interfaces(struct config_reader *reader, const struct node *node
 
 static int read_flows(struct config_reader *reader, const struct node *node, void *into)
 {
+	struct policy *policy = into;
 	uint64_t flows;
+	int r = config_number(reader, node, "flows", POLICY_FLOWS_LEAST, POLICY_FLOWS_MOST, &flows);
 
-	(void)into;
-	return config_number(reader, node, "flows", 1, 1u << 26, &flows);
+	if (r == 0)
+		policy->flows = (uint32_t)flows;
+	return r;
 }
 
 static int read_memory(struct config_reader *reader, const struct node *node, void *into)
@@ -367,7 +370,7 @@ int config_read(const char *path, struct policy *ret_policy, struct diag *why)
 		{"services", true, read_services},
 	};
 	struct document document;
-	struct policy policy = {0};
+	struct policy policy = {.flows = POLICY_FLOWS};
 	struct config_reader reader = {.document = &document, .policy = &policy, .why = why};
 	int r = document_read(path, CONFIG_BYTES_MAX, &document, why);
 

@@ -14,11 +14,6 @@
 #define FRONTEND_EXAMPLES "203.0.113.10:80/tcp or \"[2001:db8::10]:443/udp\""
 #define WEIGHT_MAX	  1000
 
-struct service_reading {
-	struct service *service;
-	const struct node *active;
-};
-
 static int out_of_memory(struct config_reader *reader)
 {
 	return diag_fail(reader->why, -ENOMEM, "out of memory");
@@ -408,6 +403,7 @@ int config_service(struct config_reader *reader, const struct node *node)
 
 	service->prefix4 = 32;
 	service->prefix6 = 64;
+	service->deadline_ms = POLICY_DEADLINE_MS;
 	if (r == 0)
 		r = config_map(reader, node, "a service", keys, ARRAY_SIZE(keys), &reading);
 	if (r == 0)

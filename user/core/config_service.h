@@ -75,7 +75,13 @@ const char *config_guess_format(const struct config_guess *guess, char buffer[st
 /* Append the service of the map entry @node to the policy. */
 int config_service(struct config_reader *reader, const struct node *node);
 
-/* config_options.c: keys that are checked and so far change nothing; @into is not used. */
+/* What the keys of a service are read into. */
+struct service_reading {
+	struct service *service;
+	const struct node *active;
+};
+
+/* config_options.c */
 int config_forward(struct config_reader *reader, const struct node *node, void *into);
 int config_affinity(struct config_reader *reader, const struct node *node, void *into);
 int config_udp(struct config_reader *reader, const struct node *node, void *into);

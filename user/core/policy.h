@@ -22,6 +22,13 @@
 
 #define NAME_TEXT 64 /* names match [a-z0-9A-Z][a-zA-Z0-9._-]* and fit with their NUL */
 
+/* Limits and defaults of what the configuration may leave out. */
+#define POLICY_FLOWS		262144
+#define POLICY_FLOWS_LEAST	4096
+#define POLICY_FLOWS_MOST	16777216
+#define POLICY_DEADLINE_MS	(10 * 60 * 1000)
+#define POLICY_DEADLINE_MOST_MS (30ULL * 24 * 60 * 60 * 1000)
+
 struct diag;
 
 enum backend_state {
@@ -81,6 +88,9 @@ struct service {
 	size_t n_frontends;
 	uint8_t prefix4; /* client key: 1 .. 32 */
 	uint8_t prefix6; /* 1 .. 128 */
+	bool udp_flow;	 /* in a transition UDP flows stay where they are, too */
+	/* how long open connections stay after a commit; TRANSITION_NEVER = until they end */
+	uint64_t deadline_ms;
 	struct pool *pools;
 	size_t n_pools;
 	size_t active;	      /* index into pools */
@@ -104,6 +114,7 @@ enum interface_mode {
 struct policy {
 	uint64_t revision;
 	uint32_t last_backend_id; /* ids are given out upwards */
+	uint32_t flows;		  /* room for flow records; the flow table rounds it up */
 	struct interface *interfaces;
 	size_t n_interfaces;
 	struct service *services; /* index = service number of the ABI */

@@ -10,10 +10,11 @@
 
 #include "core/policy.h"
 
-/* What states, modes of interfaces and protocols (TCP, UDP) are called, here and by operators. */
+/* What states, modes, protocols (TCP, UDP) and ways with UDP are called, here and by operators. */
 extern const char *const policy_state_names[BACKEND_STATE_COUNT];
 extern const char *const policy_mode_names[INTERFACE_GENERIC + 1];
 extern const char *const policy_protocol_names[2];
+extern const char *const policy_udp_names[2]; /* index: service.udp_flow */
 
 /* New reference, or NULL when memory is short. */
 json_t *policy_to_json(const struct policy *policy);

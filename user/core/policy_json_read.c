@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * JSON -> policy: each field is wanted, of its type and inside its limits, and no other. What
+ * JSON -> policy: each field is wanted, of its type and inside its limits, and no other; those
+ * that came after the first journals may be missing and then have their defaults. What
  * belongs together across objects (the active pool exists, no rank has two owners) is checked
  * per service.
  */
@@ -11,6 +12,7 @@
 #include "base/own.h"
 #include "core/json_place.h"
 #include "core/policy_json.h"
+#include "core/transition.h"
 
 #define WEIGHT_MAX 1000
 
@@ -203,6 +205,30 @@ static int read_pools(const struct json_place *place, struct service *service)
 	return error ? error : read_active(place, service);
 }
 
+static bool is_missing(const struct json_place *place, const char *field)
+{
+	return !json_object_get(place->json, field);
+}
+
+/* Fields that came later: how a service's transitions go. */
+static int read_transitions(const struct json_place *place, struct service *service)
+{
+	size_t udp = 0;
+	int error = 0;
+
+	service->deadline_ms = POLICY_DEADLINE_MS;
+	if (json_is_null(json_object_get(place->json, "deadline_ms")))
+		service->deadline_ms = TRANSITION_NEVER;
+	else if (!is_missing(place, "deadline_ms"))
+		error = place_number(place, "deadline_ms", 1, POLICY_DEADLINE_MOST_MS,
+				     &service->deadline_ms);
+	if (!error && !is_missing(place, "udp"))
+		error = place_choice(place, "udp", policy_udp_names, ARRAY_SIZE(policy_udp_names),
+				     &udp);
+	service->udp_flow = udp == 1;
+	return error;
+}
+
 static int read_service(const struct json_place *place, struct service *service)
 {
 	uint32_t prefix4;
@@ -213,7 +239,7 @@ static int read_service(const struct json_place *place, struct service *service)
 	    (error = read_frontends(place, service)) ||
 	    (error = place_u32(place, "prefix4", 1, 32, &prefix4)) ||
 	    (error = place_u32(place, "prefix6", 1, 128, &prefix6)) ||
-	    (error = read_pools(place, service)) ||
+	    (error = read_transitions(place, service)) || (error = read_pools(place, service)) ||
 	    (error = place_seed(place, "seed", &service->seed)) ||
 	    (error = place_number(place, "revision", 0, INT64_MAX, &service->revision)) ||
 	    (error = read_shares(place, "base", &service->base)) ||
@@ -256,6 +282,10 @@ static int read_policy(const struct json_place *place, struct policy *policy)
 	struct json_place at;
 	int error;
 
+	policy->flows = POLICY_FLOWS;
+	if (!is_missing(place, "flows") && (error = place_u32(place, "flows", POLICY_FLOWS_LEAST,
+							      POLICY_FLOWS_MOST, &policy->flows)))
+		return error;
 	if ((error = place_number(place, "revision", 0, INT64_MAX, &policy->revision)) ||
 	    (error = place_u32(place, "last_backend_id", 0, UINT32_MAX,
 			       &policy->last_backend_id)) ||
@@ -264,7 +294,7 @@ static int read_policy(const struct json_place *place, struct policy *policy)
 				 policy->n_services, &array)))
 		return error;
 	for (size_t i = 0; i < policy->n_services; i++) {
-		if ((error = place_enter(place, "services", (int)i, json_array_get(array, i), 10,
+		if ((error = place_enter(place, "services", (int)i, json_array_get(array, i), 12,
 					 &at)) ||
 		    (error = read_service(&at, &policy->services[i])))
 			return error;
@@ -280,7 +310,7 @@ int policy_from_json(const json_t *json, struct policy *ret_policy, struct diag 
 
 	if (!json_is_object(json))
 		return diag_fail(why, -EINVAL, "not a policy: not an object");
-	if (json_object_size(json) > 4)
+	if (json_object_size(json) > 5)
 		return diag_fail(why, -EINVAL,
 				 "not a policy: it has a field that this version does not know");
 	error = read_policy(&place, &policy);

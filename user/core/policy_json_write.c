@@ -8,6 +8,7 @@
 
 #include "base/own.h"
 #include "core/policy_json.h"
+#include "core/transition.h"
 
 const char *const policy_state_names[] = {
 	[BACKEND_READY] = "ready",
@@ -23,6 +24,8 @@ const char *const policy_mode_names[] = {
 };
 
 const char *const policy_protocol_names[] = {"tcp", "udp"};
+
+const char *const policy_udp_names[] = {"packet", "flow"};
 
 static json_t *seed_to_json(uint64_t seed)
 {
@@ -110,22 +113,30 @@ static json_t *frontend_to_json(const void *element)
 			 policy_protocol_names[frontend->protocol == IPPROTO_UDP]);
 }
 
+/* null: none */
+static json_t *deadline_to_json(uint64_t deadline_ms)
+{
+	return deadline_ms == TRANSITION_NEVER ? json_null()
+					       : json_integer((json_int_t)deadline_ms);
+}
+
 static json_t *service_to_json(const void *element)
 {
 	const struct service *service = element;
 
-	return json_pack("{s:s, s:o, s:I, s:I, s:o, s:s, s:o, s:I, s:o, s:o}", "name",
-			 service->name, "frontends",
-			 array_to_json(service->frontends, service->n_frontends,
-				       sizeof(*service->frontends), frontend_to_json),
-			 "prefix4", (json_int_t)service->prefix4, "prefix6",
-			 (json_int_t)service->prefix6, "pools",
-			 array_to_json(service->pools, service->n_pools, sizeof(*service->pools),
-				       pool_to_json),
-			 "active", service->pools[service->active].name, "seed",
-			 seed_to_json(service->seed), "revision", (json_int_t)service->revision,
-			 "base", shares_to_json(&service->base), "before",
-			 shares_to_json(&service->before));
+	return json_pack(
+		"{s:s, s:o, s:I, s:I, s:o, s:s, s:o, s:s, s:o, s:I, s:o, s:o}", "name",
+		service->name, "frontends",
+		array_to_json(service->frontends, service->n_frontends, sizeof(*service->frontends),
+			      frontend_to_json),
+		"prefix4", (json_int_t)service->prefix4, "prefix6", (json_int_t)service->prefix6,
+		"deadline_ms", deadline_to_json(service->deadline_ms), "udp",
+		policy_udp_names[service->udp_flow], "pools",
+		array_to_json(service->pools, service->n_pools, sizeof(*service->pools),
+			      pool_to_json),
+		"active", service->pools[service->active].name, "seed", seed_to_json(service->seed),
+		"revision", (json_int_t)service->revision, "base", shares_to_json(&service->base),
+		"before", shares_to_json(&service->before));
 }
 
 static json_t *interface_to_json(const void *element)
@@ -138,8 +149,9 @@ static json_t *interface_to_json(const void *element)
 
 json_t *policy_to_json(const struct policy *policy)
 {
-	return json_pack("{s:I, s:I, s:o, s:o}", "revision", (json_int_t)policy->revision,
-			 "last_backend_id", (json_int_t)policy->last_backend_id, "interfaces",
+	return json_pack("{s:I, s:I, s:I, s:o, s:o}", "revision", (json_int_t)policy->revision,
+			 "last_backend_id", (json_int_t)policy->last_backend_id, "flows",
+			 (json_int_t)policy->flows, "interfaces",
 			 array_to_json(policy->interfaces, policy->n_interfaces,
 				       sizeof(*policy->interfaces), interface_to_json),
 			 "services",
