@@ -5,13 +5,14 @@
 #ifndef STEER_BPF_BACKEND_H
 #define STEER_BPF_BACKEND_H
 
+#include "flow.bpf.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
 
 static __always_inline __u32 slot_of_ipv4(const struct packet *pkt)
 {
-	__be32 mask = facts.one_prefix ? facts.client_mask4
-				       : steer_mask(pkt->bank->prefix4[pkt->service], 0);
+	__u32 prefix = pkt->bank->prefix4[pkt->service] & STEER_PREFIX4;
+	__be32 mask = facts.one_prefix ? facts.client_mask4 : steer_mask(prefix, 0);
 
 	return steer_slot4(control.slot_hash, pkt->ip4->saddr & mask);
 }
@@ -28,7 +29,20 @@ static __always_inline __u32 slot_of_ipv6(const struct packet *pkt)
 	return steer_slot6(control.slot_hash, client, wide);
 }
 
-/* Choose the backend's id by the service's table of now. */
+/* A transition of the service is open: correct the choice where the slot is touched. */
+static __always_inline void choose_in_transition(enum family family, struct packet *pkt, __u32 slot)
+{
+	const struct steer_table *origins =
+		object(&table_objects, &pkt->bank->origin[pkt->service]);
+
+	if (!origins || !origins->backend[slot])
+		return;
+	if (pkt->protocol != IPPROTO_TCP && !(pkt->bank->prefix4[pkt->service] & STEER_UDP_FLOW))
+		return;
+	pkt->backend = choose_flow(family, pkt, origins->era, pkt->backend, origins->backend[slot]);
+}
+
+/* Choose the backend's id by the service's tables. */
 static __always_inline int choose_backend(enum family family, struct packet *pkt)
 {
 	__u32 slot = family == IPV4 ? slot_of_ipv4(pkt) : slot_of_ipv6(pkt);
@@ -39,6 +53,8 @@ static __always_inline int choose_backend(enum family family, struct packet *pkt
 	if (!table)
 		return refuse(STEER_VERDICT_BROKEN);
 	pkt->backend = table->backend[slot];
+	if (pkt->bank->origin[pkt->service])
+		choose_in_transition(family, pkt, slot);
 	return pkt->backend ? STEER_NEXT : refuse(STEER_VERDICT_NO_BACKEND);
 }
 

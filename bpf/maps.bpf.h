@@ -57,6 +57,32 @@ struct {
 	__array(values, struct backend_counters_page);
 } backend_counters SEC(".maps");
 
+/* Flow records; the loader sets the number of buckets, see steer_facts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct steer_bucket);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct steer_flow_counters);
+} flow_counters SEC(".maps");
+
+struct timer_cell {
+	struct bpf_timer timer;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct timer_cell);
+} timers SEC(".maps");
+
 /* Number of the page that holds a backend id. */
 static __always_inline __u32 page_of(__u32 backend)
 {

@@ -21,6 +21,7 @@
 #include "maps.bpf.h"
 #include "packet.bpf.h"
 #include "parse.bpf.h"
+#include "timer.bpf.h"
 
 #define STAGE(call)                                                                                \
 	do {                                                                                       \

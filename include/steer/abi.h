@@ -120,13 +120,14 @@ struct steer_control {
 	__u32 abi;     /* STEER_ABI of whoever created the maps */
 	__u32 births;  /* how many flows one CPU may record within one epoch */
 	/* Advanced by the timer, which runs while a bank is touched or has something due. */
-	__u32 epoch;	  /* units of STEER_EPOCH_NS */
-	__u32 age;	  /* units of @age_epochs epochs */
-	__u32 age_epochs; /* 32 ages are longer than any transition */
-	__u32 sweep;	  /* bucket that the timer sweeps next */
-	__u32 is_ticking; /* the timer is armed */
-	__u32 ticks;	  /* how often it has run */
-	__u64 pad1[4];
+	__u32 epoch;	   /* units of STEER_EPOCH_NS */
+	__u32 age;	   /* units of @age_epochs epochs */
+	__u32 age_epochs;  /* 32 ages are longer than any transition */
+	__u32 sweep;	   /* bucket that the timer sweeps next */
+	__u32 sweep_found; /* records met since it swept bucket 0 */
+	__u32 is_ticking;  /* the timer is armed */
+	__u32 ticks;	   /* how often it has run */
+	__u32 pad1[7];
 	__u64 hash_key[2]; /* secret; slot_hash is drawn from it, flow tags are keyed with it */
 	__u64 pad2[6];
 	struct steer_links links[STEER_BANKS];

@@ -107,7 +107,7 @@ struct steerer *edge_open(const struct edge *edge, enum steerer_mode mode)
 
 void edge_commit(struct steerer *steerer, struct policy *next)
 {
-	struct commit_note note = {.command = "test"};
+	struct commit_note note = {.command = "test", .cut = true};
 	struct diag why = {0};
 
 	if (steerer_commit(steerer, next, &note, &why) < 0)

@@ -157,7 +157,7 @@ static int decide(const struct steerer *steerer, const struct policy *policy, bo
 
 static int commit(struct writer *writer, uint32_t number)
 {
-	struct commit_note note = {.command = "test"};
+	struct commit_note note = {.command = "test", .cut = true};
 	uint32_t active = draw(&writer->random, POOLS);
 	uint32_t share = draw(&writer->random, 2) ? 1 + draw(&writer->random, STEER_SLOTS / 2) : 0;
 	bool is_swapped = draw(&writer->random, 2);

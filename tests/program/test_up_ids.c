@@ -70,7 +70,7 @@ static struct steerer *open_writer(void)
 /* As if all ids but the last had been given out. */
 static void use_up_ids(void)
 {
-	struct commit_note note = {.command = "test"};
+	struct commit_note note = {.command = "test", .cut = true};
 	struct steerer *steerer = open_writer();
 	struct policy next = {0};
 	struct diag why;
@@ -85,7 +85,7 @@ static void use_up_ids(void)
 /* Returns the backend's id. */
 static uint32_t apply(unsigned server)
 {
-	struct commit_note note = {.command = "apply"};
+	struct commit_note note = {.command = "apply", .cut = true};
 	struct steerer *steerer = open_writer();
 	struct policy config = {0}, next = {0};
 	struct diag notice, why;

@@ -78,7 +78,7 @@ static void read_policy(const char *text, struct policy *ret_policy)
 
 static int apply(const struct policy *config, struct diag *why)
 {
-	struct commit_note note = {.command = "apply"};
+	struct commit_note note = {.command = "apply", .cut = true};
 	struct policy next = {0};
 	struct steerer *steerer;
 	struct diag notice;

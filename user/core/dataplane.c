@@ -24,6 +24,7 @@ static const struct {
 	[OBJECT_FRONTENDS] = {"frontends", "frontends_objects", sizeof(struct steer_frontends)},
 	[OBJECT_TABLE] = {"table", "table_objects", sizeof(struct steer_table)},
 	[OBJECT_PAGE] = {"page", "page_objects", sizeof(struct steer_page)},
+	[OBJECT_TIMES] = {"times", NULL, 0},
 	[OBJECT_POLICY] = {"policy", NULL, 0},
 };
 
@@ -101,7 +102,10 @@ static int map_control(struct dataplane *dp, bool writable, struct diag *why)
 
 int dataplane_open(const char *dir, bool writable, struct dataplane *ret_dp, struct diag *why)
 {
-	struct dataplane dp = {.verdict_fd = -1, .backend_counters_fd = -1};
+	struct dataplane dp = {.verdict_fd = -1,
+			       .backend_counters_fd = -1,
+			       .flows_fd = -1,
+			       .flow_counters_fd = -1};
 	int error = 0;
 
 	for (int kind = 0; kind < OBJECT_KIND_COUNT; kind++)
@@ -115,6 +119,10 @@ int dataplane_open(const char *dir, bool writable, struct dataplane *ret_dp, str
 		error = open_map(dir, "verdict_counters", &dp.verdict_fd, why);
 	if (!error)
 		error = open_map(dir, "backend_counters", &dp.backend_counters_fd, why);
+	if (!error)
+		error = open_map(dir, "flows", &dp.flows_fd, why);
+	if (!error)
+		error = open_map(dir, "flow_counters", &dp.flow_counters_fd, why);
 	if (!error)
 		error = map_control(&dp, writable, why);
 	if (error) {
@@ -131,6 +139,8 @@ void dataplane_close(struct dataplane *dp)
 		own_close(&dp->outer_fd[kind]);
 	own_close(&dp->verdict_fd);
 	own_close(&dp->backend_counters_fd);
+	own_close(&dp->flows_fd);
+	own_close(&dp->flow_counters_fd);
 	if (dp->control)
 		(void)munmap(dp->control, sizeof(*dp->control));
 	dp->control = NULL;
@@ -309,6 +319,21 @@ int dataplane_counters(struct dataplane *dp, uint32_t page, struct diag *why)
 		return diag_fail(why, error, "the kernel refused a page of counters: %s",
 				 strerror(-error));
 	return 0;
+}
+
+int dataplane_arm(struct dataplane *dp, struct diag *why)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	char path[PIN_PATH];
+	auto_close int fd = -1;
+	int error;
+
+	(void)snprintf(path, sizeof(path), "%s/arm", dp->dir);
+	fd = bpf_obj_get(path);
+	error = fd < 0 ? fd : bpf_prog_test_run_opts(fd, &run);
+	if (!error && run.retval)
+		error = -EIO;
+	return error ? diag_fail(why, error, "cannot start the timer: %s", strerror(-error)) : 0;
 }
 
 int dataplane_barrier(struct dataplane *dp, uint32_t table, struct diag *why)

@@ -22,6 +22,7 @@ enum object_kind {
 	OBJECT_FRONTENDS,
 	OBJECT_TABLE,
 	OBJECT_PAGE,
+	OBJECT_TIMES,  /* what transition.h knows of a bank's touched services; as OBJECT_POLICY */
 	OBJECT_POLICY, /* JSON, pinned under its bank's number; only user space reads it */
 	OBJECT_KIND_COUNT,
 };
@@ -31,6 +32,8 @@ struct dataplane {
 	int outer_fd[OBJECT_KIND_COUNT]; /* -1 for OBJECT_POLICY */
 	int verdict_fd;
 	int backend_counters_fd;
+	int flows_fd;
+	int flow_counters_fd;
 	struct steer_control *control; /* mapped */
 };
 
@@ -67,6 +70,9 @@ void object_unpin(struct dataplane *dp, enum object_kind kind, uint32_t number);
 
 /* Create the counters of a page of backend ids if they are missing. */
 int dataplane_counters(struct dataplane *dp, uint32_t page, struct diag *why);
+
+/* Start the timer after a swap that touches something or has something due. */
+int dataplane_arm(struct dataplane *dp, struct diag *why);
 
 /*
  * Wait until every packet that was on its way has ended, so that what no bank in use refers to

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "core/flows.h"
 #include "steer/hash.h"
 
 static void service_facts(struct steer_facts *facts, const struct service *service)
@@ -24,7 +25,7 @@ static void service_facts(struct steer_facts *facts, const struct service *servi
 struct steer_facts facts_of(const struct policy *policy)
 {
 	const struct service *first = policy->services;
-	struct steer_facts facts = {.one_prefix = 1};
+	struct steer_facts facts = {.one_prefix = 1, .buckets = flows_buckets(policy->flows)};
 
 	for (size_t i = 0; i < policy->n_services; i++) {
 		const struct service *service = &policy->services[i];

@@ -18,15 +18,31 @@
 int generation_way_back(const struct policy *live, bool step, struct policy *ret_policy,
 			bool *ret_changed, struct diag *why);
 
+struct install {
+	bool is_cut;		/* what changes moves at once, nothing is touched by it */
+	bool is_selected_later; /* open transitions begin now: the running bank was prepared */
+	uint64_t confirm_ms;	/* the timer goes back unless a later installation replaces it; 0 =
+				   never */
+};
+
 /*
- * generation_install - build the banks of @live (not yet selected) and its ways back.
+ * generation_install - build the bank of @live (not yet selected) and its ways on.
  *
  * Resolves next hops that are not given; waits for one grace period at least. @ret_bank is ready
- * for dataplane_swap(): read back, published, its links set. Errors: see nexthop_resolve(),
- * object_write(); -EIO read-back.
+ * for generation_select(): read back, published, its links set. @was is the running policy, NULL
+ * at the first start. Errors: see nexthop_resolve(), object_write(); -EIO read-back.
  */
-int generation_install(struct dataplane *dp, const struct policy *live, uint32_t *ret_bank,
-		       struct diag *why);
+int generation_install(struct dataplane *dp, const struct policy *was, const struct policy *live,
+		       const struct install *install, uint32_t *ret_bank, struct diag *why);
+
+/*
+ * generation_select - make @bank, which shows @live, the live one, and start what is timed.
+ *
+ * Records of backends in maint are taken out: nobody is to reach them.
+ * Errors: -ESTALE the word is not @expected any more, nothing has changed.
+ */
+int generation_select(struct dataplane *dp, const struct policy *live, uint64_t expected,
+		      uint32_t bank, struct diag *why);
 
 /* Policy pinned with @bank. Errors: -ENOENT, -EPROTO. */
 int generation_policy(const struct dataplane *dp, uint32_t bank, struct policy *ret_policy,

@@ -41,12 +41,15 @@ static const struct {
 	{"page_objects", "page_objects"},
 	{"verdict_counters", "verdict_counters"},
 	{"backend_counters", "backend_counters"},
+	{"flows", "flows"},
+	{"flow_counters", "flow_counters"},
+	{"timers", "timers"},
 };
 
 static int make_dirs(const char *dir, struct diag *why)
 {
-	static const char *const folders[] = {"",      "/maps",	  "/frontends", "/table",
-					      "/page", "/policy", "/links",	"/counters"};
+	static const char *const folders[] = {"",	 "/maps",  "/frontends", "/table", "/page",
+					      "/policy", "/links", "/counters",	 "/times"};
 	char path[PIN_PATH];
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
@@ -163,6 +166,7 @@ static int open_skeleton(const char *dir, const struct steer_facts *facts,
 		return diag_fail(why, -ENOMEM, "cannot open the XDP program: %m");
 	*(struct steer_facts *)&skel->rodata->facts = *facts;
 	skel->data_control->control.abi = STEER_ABI;
+	(void)bpf_map__set_max_entries(skel->maps.flows, facts->buckets);
 	if (set_pins(skel, dir) < 0) {
 		steer_bpf__destroy(skel);
 		return diag_fail(why, -EINVAL, "a map of the XDP program is missing");
@@ -205,6 +209,15 @@ static int explain_refusal(int error, const char *log, struct diag *why)
 			 length > LOG_SHOWN ? log + length - LOG_SHOWN : log);
 }
 
+/* Start the timer of a program that takes over from another one; with nothing to do it stops. */
+static int pin_timer(const char *dir, int arm, struct diag *why)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	int error = pin_as(arm, dir, "arm", why);
+
+	return error ? error : bpf_prog_test_run_opts(arm, &run);
+}
+
 static int load(const char *dir, const struct steer_facts *facts, int *ret_fd, struct diag *why)
 {
 	auto_free char *log = calloc(1, LOG_BYTES);
@@ -221,8 +234,10 @@ static int load(const char *dir, const struct steer_facts *facts, int *ret_fd, s
 	if (error) {
 		error = explain_refusal(error, log, why);
 	} else {
-		*ret_fd = dup(bpf_program__fd(skel->progs.steer));
-		if (*ret_fd < 0)
+		error = pin_timer(dir, bpf_program__fd(skel->progs.arm), why);
+		if (!error)
+			*ret_fd = dup(bpf_program__fd(skel->progs.steer));
+		if (!error && *ret_fd < 0)
 			error = diag_fail(why, -errno, "cannot keep the XDP program: %m");
 	}
 	steer_bpf__destroy(skel);

@@ -22,7 +22,7 @@
 
 /* Fixed: every host must fill alike. Public, so nothing here may rest on its secrecy. */
 static const uint64_t fill_key[2] = {0x7374656572207461ULL, 0x626c652066696c6cULL};
-static const uint64_t chain_key[2] = {0x7374656572207265ULL, 0x7061697220636861ULL};
+static const __u64 chain_key[2] = {0x7374656572207265ULL, 0x7061697220636861ULL};
 
 struct turn {
 	const struct backend *backend;
@@ -191,14 +191,14 @@ static uint16_t repair_slot(uint32_t slot, const uint16_t full[], const bool eli
 	uint32_t met = slot;
 
 	for (uint32_t hop = 1; hop <= CHAIN_HOPS; hop++) {
-		struct sip sip;
+		struct steer_sip sip;
 
 		if (eligible[full[met]])
 			return full[met];
-		sip_begin(&sip, chain_key);
-		sip_block(&sip, (uint64_t)hop << 32 | slot);
-		sip_block(&sip, 8ULL << 56);
-		met = (uint32_t)sip_end(&sip) & (STEER_SLOTS - 1);
+		steer_sip_begin(&sip, chain_key);
+		steer_sip_block(&sip, (__u64)hop << 32 | slot);
+		steer_sip_block(&sip, 8ULL << 56);
+		met = (uint32_t)steer_sip_end(&sip) & (STEER_SLOTS - 1);
 	}
 	return next[met];
 }

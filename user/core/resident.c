@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include "base/own.h"
+
 static const uint32_t limits[OBJECT_KIND_COUNT] = {
 	[OBJECT_FRONTENDS] = STEER_FRONTEND_OBJECTS,
 	[OBJECT_TABLE] = STEER_TABLE_OBJECTS,
 	[OBJECT_PAGE] = STEER_PAGE_OBJECTS,
+	[OBJECT_TIMES] = STEER_BANKS,
 	[OBJECT_POLICY] = STEER_BANKS,
 };
 
@@ -39,15 +42,24 @@ uint32_t resident_take(struct resident *resident, enum object_kind kind)
 /* Keep the live bank and what can follow it without a compilation. */
 static void keep_prepared(const struct dataplane *dp, struct resident *resident)
 {
-	uint32_t live = STEER_WORD_BANK(dataplane_word(dp)) % STEER_BANKS;
-	const struct steer_links *links = &dp->control->links[live];
-	const uint32_t prepared[] = {live, links->rollback, links->undo, links->settled};
+	uint32_t queue[STEER_BANKS + 1] = {STEER_WORD_BANK(dataplane_word(dp)) % STEER_BANKS};
+	size_t n = queue[0] ? 1 : 0;
 
-	if (live == 0)
-		return;
-	dp->control->bank[live].lived = 1;
-	for (size_t i = 0; i < sizeof(prepared) / sizeof(prepared[0]); i++)
-		resident->bank[prepared[i] % STEER_BANKS] = true;
+	dp->control->bank[queue[0]].lived = n;
+	resident->bank[queue[0]] = true;
+	for (size_t i = 0; i < n; i++) {
+		const struct steer_links *links = &dp->control->links[queue[i]];
+		const uint32_t on[] = {links->rollback, links->undo, links->settled, links->next};
+
+		for (size_t k = 0; k < ARRAY_SIZE(on); k++) {
+			uint32_t bank = on[k] % STEER_BANKS;
+
+			if (bank == 0 || resident->bank[bank])
+				continue;
+			resident->bank[bank] = true;
+			queue[n++] = bank;
+		}
+	}
 }
 
 /* Keep the newest of those that were live. */
@@ -105,6 +117,7 @@ int resident_survey(struct dataplane *dp, struct resident *ret_resident, struct 
 			ret_resident->newest = bank[n].generation;
 		if (ret_resident->bank[n]) {
 			ret_resident->object[OBJECT_POLICY][n] = true;
+			ret_resident->object[OBJECT_TIMES][n] = true;
 			keep_objects(ret_resident, &bank[n]);
 		} else {
 			bank[n].generation = 0;

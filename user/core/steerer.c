@@ -159,9 +159,14 @@ int recover_journal(struct steerer *steerer, struct diag *notice, struct diag *w
 static int open_journal(struct steerer *steerer, enum steerer_mode mode, struct diag *notice,
 			struct diag *why)
 {
+	static const enum journal_mode modes[] = {
+		[STEERER_READ] = JOURNAL_READ,
+		[STEERER_WRITE] = JOURNAL_WRITE,
+		[STEERER_ROLLBACK] = JOURNAL_URGENT,
+	};
 	bool writable = mode != STEERER_READ;
 	struct diag found;
-	int error = journal_open(steerer->state, writable, &steerer->journal, &found, why);
+	int error = journal_open(steerer->state, modes[mode], &steerer->journal, &found, why);
 
 	if (found.text[0])
 		diag_line(notice, "%s", found.text);

@@ -63,8 +63,10 @@ uint64_t steerer_generation(const struct steerer *steerer);
 uint64_t steerer_digest(const struct steerer *steerer);
 
 struct commit_note {
-	const char *command; /* as the operator typed it, for the journal */
-	const char *reason;  /* may be NULL */
+	const char *command;	   /* as the operator typed it, for the journal */
+	const char *reason;	   /* may be NULL */
+	bool cut;		   /* open connections move at once */
+	uint32_t confirm_within_s; /* go back unless confirmed by then; 0 = no window */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "core/flows.h"
 #include "core/generation.h"
 #include "core/inventory.h"
 #include "core/links.h"
@@ -185,8 +186,14 @@ int steerer_apply(struct steerer *steerer, struct policy *next, const struct com
 		  struct diag *notice, struct diag *why)
 {
 	struct change change = {.next = next, .notice = notice, .why = why};
-	int error = policy_copy(&steerer->policy, &change.former);
+	int error;
 
+	if (flows_buckets(next->flows) != flows_buckets(steerer->policy.flows))
+		return diag_fail(why, -EBUSY,
+				 "limits.flows is %u where %u is in force, and cannot change while "
+				 "records may be in the table: 'steerctl down', then 'up'",
+				 next->flows, steerer->policy.flows);
+	error = policy_copy(&steerer->policy, &change.former);
 	if (error)
 		return diag_fail(why, error, "out of memory applying the configuration");
 	error = apply(steerer, next, note, &change);

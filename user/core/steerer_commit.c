@@ -23,21 +23,6 @@ static struct journal_entry entry_of(const struct commit_note *note, uint64_t re
 	return entry;
 }
 
-/* Select @bank; what was begun in the journal ends as done or aborted. */
-static int swap_and_record(struct steerer *steerer, uint32_t bank, uint64_t revision,
-			   struct diag *why)
-{
-	int error = dataplane_swap(&steerer->dp, steerer->word, bank);
-
-	if (error) {
-		(void)journal_abort(steerer->journal, revision, NULL);
-		return diag_fail(why, error,
-				 "somebody else committed meanwhile; nothing was changed");
-	}
-	error = journal_done(steerer->journal, revision, why);
-	return error ? error : load_live(steerer, why);
-}
-
 /* A service that differs from the live one carries the new revision. */
 static int stamp_services(const struct policy *live, struct policy *next)
 {
@@ -57,14 +42,42 @@ static int stamp_services(const struct policy *live, struct policy *next)
 	return 0;
 }
 
+#define SELECT_TRIES 4 /* the timer may settle the running bank while another is built */
+
+/*
+ * Build @next and select it. The running bank may be settled meanwhile, which changes no policy:
+ * then again from where it is now. Errors: -ESTALE somebody else committed.
+ */
+static int install_and_select(struct steerer *steerer, const struct policy *next,
+			      const struct install *install, struct diag *why)
+{
+	for (int i = 0; i < SELECT_TRIES; i++) {
+		uint64_t word = dataplane_word(&steerer->dp);
+		uint32_t running = STEER_WORD_BANK(word) % STEER_BANKS;
+		uint32_t bank;
+		int error;
+
+		if (steerer->dp.control->bank[running].revision != steerer->policy.revision)
+			break;
+		error = generation_install(&steerer->dp, &steerer->policy, next, install, &bank,
+					   why);
+		if (!error)
+			error = generation_select(&steerer->dp, next, word, bank, why);
+		if (error != -ESTALE)
+			return error;
+	}
+	return diag_fail(why, -ESTALE, "somebody else committed meanwhile; nothing was changed");
+}
+
 int steerer_commit(struct steerer *steerer, struct policy *next, const struct commit_note *note,
 		   struct diag *why)
 {
+	const struct install install = {.is_cut = note->cut,
+					.confirm_ms = note->confirm_within_s * 1000ULL};
 	uint64_t live = steerer->policy.revision;
 	uint64_t head = journal_head(steerer->journal);
 	/* A revision is never given out twice, not even when the kernel is behind the journal. */
 	struct journal_entry entry = entry_of(note, (head > live ? head : live) + 1);
-	uint32_t bank;
 	int error;
 
 	entry.parent = live;
@@ -75,20 +88,21 @@ int steerer_commit(struct steerer *steerer, struct policy *next, const struct co
 	error = journal_intent(steerer->journal, &entry, next, why);
 	if (error)
 		return error;
-	error = generation_install(&steerer->dp, next, &bank, why);
+	error = install_and_select(steerer, next, &install, why);
 	if (error) {
 		(void)journal_abort(steerer->journal, entry.revision, NULL);
 		return error;
 	}
-	return swap_and_record(steerer, bank, entry.revision, why);
+	error = journal_done(steerer->journal, entry.revision, why);
+	return error ? error : load_live(steerer, why);
 }
 
 /* The bank now live was prepared by its predecessor: journal it, prepare its own ways back. */
 static int settle_rollback(struct steerer *steerer, const struct commit_note *note,
 			   struct diag *why)
 {
+	const struct install install = {.is_selected_later = true};
 	struct journal_entry entry = entry_of(note, steerer->policy.revision);
-	uint32_t bank;
 	int error;
 
 	if (!steerer->journal)
@@ -100,28 +114,54 @@ static int settle_rollback(struct steerer *steerer, const struct commit_note *no
 	error = journal_adopt(steerer->journal, &entry, &steerer->policy, why);
 	if (error || steerer->lock < 0)
 		return error;
-	error = generation_install(&steerer->dp, &steerer->policy, &bank, why);
-	if (!error)
-		error = dataplane_swap(&steerer->dp, steerer->word, bank);
+	error = install_and_select(steerer, &steerer->policy, &install, why);
 	return error ? error : load_live(steerer, why);
+}
+
+/*
+ * Select the way back from the bank that is live now. The timer may settle that one meanwhile:
+ * then the way back from the settled one. @ret_bank 0: there is none, or it is live.
+ */
+static int select_way_back(struct steerer *steerer, bool step, bool is_cut, uint32_t *ret_bank,
+			   struct diag *why)
+{
+	uint64_t revision = steerer->policy.revision;
+
+	for (int i = 0; i < SELECT_TRIES; i++) {
+		uint64_t word = dataplane_word(&steerer->dp);
+		uint32_t live = STEER_WORD_BANK(word) % STEER_BANKS;
+		const struct steer_links *links = &steerer->dp.control->links[live];
+		uint32_t bank = step ? links->undo : links->rollback;
+		struct policy back = {0};
+		int error;
+
+		*ret_bank = bank == live ? 0 : bank;
+		if (*ret_bank == 0)
+			return 0;
+		if (steerer->dp.control->bank[live].revision != revision)
+			break;
+		if (is_cut)
+			bank = steerer->dp.control->links[bank].settled;
+		error = generation_policy(&steerer->dp, bank, &back, why);
+		if (!error)
+			error = generation_select(&steerer->dp, &back, word, bank, why);
+		policy_free(&back);
+		if (error != -ESTALE)
+			return error;
+	}
+	return diag_fail(why, -ESTALE, "somebody else committed meanwhile; look and try again");
 }
 
 int steerer_rollback(struct steerer *steerer, bool step, const struct commit_note *note,
 		     bool *ret_changed, struct diag *notice, struct diag *why)
 {
-	uint32_t live = STEER_WORD_BANK(steerer->word);
-	const struct steer_links *links = &steerer->dp.control->links[live % STEER_BANKS];
-	uint32_t bank = step ? links->undo : links->rollback;
 	struct diag trouble;
-	int error;
+	uint32_t bank;
+	int error = select_way_back(steerer, step, note->cut, &bank, why);
 
-	*ret_changed = bank != 0 && bank != live;
-	if (!*ret_changed)
-		return 0;
-	error = dataplane_swap(&steerer->dp, steerer->word, bank);
-	if (error)
-		return diag_fail(why, error,
-				 "somebody else committed meanwhile; look and try again");
+	*ret_changed = bank != 0;
+	if (error || !*ret_changed)
+		return error;
 	error = load_live(steerer, why);
 	if (error)
 		return error;

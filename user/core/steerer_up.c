@@ -13,6 +13,8 @@
 #include <time.h>
 
 #include "base/own.h"
+#include "core/facts.h"
+#include "core/flows.h"
 #include "core/generation.h"
 #include "core/inventory.h"
 #include "core/links.h"
@@ -53,12 +55,13 @@ static int first_policy(struct steerer *steerer, const struct policy *config,
 }
 
 /* The instance's key decides who meets which slot; no packet has been steered yet. */
-static void draw_slots(struct steerer *steerer)
+static void draw_slots(struct steerer *steerer, const struct policy *policy)
 {
 	struct steer_control *control = steerer->dp.control;
 
 	memcpy(control->hash_key, journal_key(steerer->journal), sizeof(control->hash_key));
 	slot_draw(journal_key(steerer->journal), control->slot_hash);
+	control->births = flows_births(facts_of(policy).buckets);
 }
 
 /* Killed or without power between intent and swap: the kernel has forgotten it, so do we. */
@@ -80,6 +83,7 @@ static int install_first(struct steerer *steerer, const struct policy *config,
 				      .parent = journal_head(steerer->journal),
 				      .time = time(NULL),
 				      .uid = getuid()};
+	const struct install install = {0};
 	struct policy first = {0};
 	uint32_t bank;
 	int error = first_policy(steerer, config, &first, why);
@@ -91,12 +95,13 @@ static int install_first(struct steerer *steerer, const struct policy *config,
 		if (first.services[s].revision == 0)
 			first.services[s].revision = entry.revision;
 	(void)snprintf(entry.command, sizeof(entry.command), "%s", note->command);
-	draw_slots(steerer);
+	draw_slots(steerer, &first);
 	error = journal_intent(steerer->journal, &entry, &first, why);
 	if (!error)
-		error = generation_install(&steerer->dp, &first, &bank, why);
+		error = generation_install(&steerer->dp, NULL, &first, &install, &bank, why);
 	if (!error)
-		error = dataplane_swap(&steerer->dp, dataplane_word(&steerer->dp), bank);
+		error = generation_select(&steerer->dp, &first, dataplane_word(&steerer->dp), bank,
+					  why);
 	if (!error)
 		error = journal_done(steerer->journal, entry.revision, why);
 	else
@@ -142,7 +147,7 @@ static int adopt(struct steerer *steerer, struct diag *notice, struct diag *why)
 {
 	struct steer_facts facts;
 	bool changed = false;
-	int error = journal_open(steerer->state, true, &steerer->journal, notice, why);
+	int error = journal_open(steerer->state, JOURNAL_WRITE, &steerer->journal, notice, why);
 
 	if (!error)
 		error = recover_journal(steerer, notice, why);
@@ -199,7 +204,7 @@ static int start(struct steerer *steerer, const struct policy *config,
 	if (error)
 		return error;
 	steerer->is_open = true;
-	error = journal_open(steerer->state, true, &steerer->journal, notice, why);
+	error = journal_open(steerer->state, JOURNAL_WRITE, &steerer->journal, notice, why);
 	if (!error)
 		error = drop_pending(steerer, notice, why);
 	if (!error)

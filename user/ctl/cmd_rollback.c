@@ -153,7 +153,7 @@ static int count_rollback(struct run *run, const struct policy *live, const stru
 /* The prepared bank: needs neither journal nor lock. */
 static int rollback_prepared(struct run *run)
 {
-	const struct commit_note note = {run->typed, run->options.reason};
+	const struct commit_note note = {.command = run->typed, .reason = run->options.reason};
 	auto_steerer struct steerer *steerer = NULL;
 	auto_policy struct policy next = {0};
 	struct diag notice = {0};

@@ -155,7 +155,7 @@ void run_say_revision(struct run *run)
 
 static int commit(struct run *run, struct steerer *steerer, struct policy *next, bool is_apply)
 {
-	const struct commit_note note = {run->typed, run->options.reason};
+	const struct commit_note note = {.command = run->typed, .reason = run->options.reason};
 	struct diag notice = {0};
 	int result;
 
