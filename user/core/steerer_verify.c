@@ -108,8 +108,7 @@ static void verify_links(const struct steerer *steerer, struct diag *findings)
 {
 	static const char *const trouble[LINK_CONDITION_COUNT] = {
 		[LINK_NONE] = "the program is not attached",
-		[LINK_DEAD] = "it vanished and took the program with it; 'steerctl up' attaches it "
-			      "again",
+		[LINK_DEAD] = "it vanished with the program; 'steerctl up' attaches it again",
 		[LINK_RENAMED] = "it was renamed; the program is on it",
 		[LINK_ELSEWHERE] = "attached in another network namespace",
 	};
