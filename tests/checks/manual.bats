@@ -28,6 +28,8 @@ setup() {
 		[[ $name == -* ]] && continue
 		"$steerctl" help "$name" | grep -q "^usage: steerctl $name"
 	done < <("$steerctl" help --names)
+	[[ $("$steerctl" help set --json) == *'"commands":[{"name":"set",'*'}]}' ]]
+	[[ $("$steerctl" help set --json) != *'"name":"switch"'* ]]
 }
 
 @test "a command nearly right is met with a suggestion and exit 2" {
@@ -106,6 +108,8 @@ complete_words() {
 	export STEER_BPFFS=$BATS_TEST_TMPDIR STEER_STATE=$BATS_TEST_TMPDIR
 	run -1 --separate-stderr env STEER_CONFIG=/nonexistent "$steerctl" status
 	[[ $stderr == *"write it"*"'steerctl check'"*"'steerctl up'"* ]]
+	run -2 --separate-stderr env STEER_CONFIG=/nonexistent "$steerctl" check
+	[[ $stderr == "steerctl: cannot open configuration '/nonexistent': "* ]]
 	run -1 --separate-stderr "$steerctl" history
 	[[ $stderr == *"nothing was ever up here"* ]]
 }

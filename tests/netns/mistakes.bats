@@ -134,8 +134,8 @@ edited() {
 	for command in check apply up; do
 		refused 2 "$WORK/bad.yaml: the file is longer than 4194304 bytes" \
 			-c "$WORK/bad.yaml" "$command"
-		refused 1 "cannot read configuration '$WORK': Is a directory" -c "$WORK" "$command"
-		refused 4 "cannot open configuration '$WORK/nix.yaml': No such file" \
+		refused 2 "cannot read configuration '$WORK': Is a directory" -c "$WORK" "$command"
+		refused 2 "cannot open configuration '$WORK/nix.yaml': No such file" \
 			-c "$WORK/nix.yaml" "$command"
 	done
 	answers_are_json
