@@ -76,7 +76,7 @@ edited() {
 
 @test "a configuration with a wrong key or type is refused at its place" {
 	edited 's/active: blue/actve: blue/'
-	bad_config 15:5 "unknown key 'actve' in a service; accepted are: *did you mean \"active\"?"
+	bad_config 15:5 "unknown key 'actve' in a service; accepted are: *did you mean 'active'?"
 	edited 's/^    active: blue/&\n&/'
 	bad_config 16:5 "key 'active' is there twice, first in line 15"
 	edited 's/interfaces: .*/interfaces: {a: b}/'
@@ -104,7 +104,7 @@ edited() {
 	edited 's/green-1: 10.0.0.21/blue-1: 10.0.0.21/'
 	bad_config 11:20 "backend 'blue-1' is also in pool 'blue'; a name is accepted once"
 	edited 's/active: blue/active: blu/'
-	bad_config 15:13 "has no pool 'blu'; *did you mean \"blue\"?"
+	bad_config 15:13 "has no pool 'blu'; *did you mean 'blue'?"
 	edited 's/backends: {blue-1.*/backends: {}/'
 	bad_config 15:13 "active pool 'blue' has no backends; a pool with at least one is accepted"
 	edited 's/interfaces: .*/interfaces: []/'

@@ -10,6 +10,7 @@
 
 #include "base/diag.h"
 #include "base/own.h"
+#include "base/suggest.h"
 
 #define FRONTEND_EXAMPLES "203.0.113.10:80/tcp or \"[2001:db8::10]:443/udp\""
 #define WEIGHT_MAX	  1000
@@ -336,18 +337,18 @@ static int read_active(struct config_reader *reader, const struct node *node, vo
 static int resolve_active(struct config_reader *reader, const struct service_reading *reading)
 {
 	struct service *service = reading->service;
-	struct config_guess guess = {.text = reading->active->text};
-	char hint[GUESS_TEXT];
+	struct suggestion near = {.wanted = reading->active->text};
+	char hint[SUGGEST_TEXT];
 	const struct pool *pool = service_pool(service, reading->active->text);
 
 	for (size_t i = 0; !pool && i < service->n_pools; i++)
-		config_guess_offer(&guess, service->pools[i].name);
+		suggest_offer(&near, service->pools[i].name);
 	if (!pool)
 		return config_fail(
 			reader, reading->active->mark, -EINVAL,
 			"service '%s' has no pool '%.64s'; the name of one of its pools is "
 			"accepted%s",
-			service->name, reading->active->text, config_guess_format(&guess, hint));
+			service->name, reading->active->text, suggest_text(&near, hint));
 	if (pool->n_backends == 0)
 		return config_fail(reader, reading->active->mark, -EINVAL,
 				   "active pool '%s' has no backends; a pool with at least one is "

@@ -60,18 +60,6 @@ int config_quantity(struct config_reader *reader, const struct node *node, const
 int config_word(struct config_reader *reader, const struct node *node, const char *what,
 		const char *const *accepted, const char *const *later, size_t *ret_index);
 
-/* Collects the candidate that is most like @text. */
-struct config_guess {
-	const char *text;
-	const char *best;
-	size_t distance;
-};
-void config_guess_offer(struct config_guess *guess, const char *candidate);
-
-/* "; did you mean "x"?" or "". */
-#define GUESS_TEXT 96
-const char *config_guess_format(const struct config_guess *guess, char buffer[static GUESS_TEXT]);
-
 /* Append the service of the map entry @node to the policy. */
 int config_service(struct config_reader *reader, const struct node *node);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/suggest.h"
 #include "ctl/commands.h"
 
 #define OPTIONS_MAX 32 /* rows of the table and the empty one after them */
@@ -44,7 +45,7 @@ static char **mark_numbers(int argc, char **argv)
 int arguments_unknown_command(struct run *run, const char *name)
 {
 	struct suggestion near = {.wanted = name};
-	char text[96];
+	char text[SUGGEST_TEXT];
 
 	for (const struct command *c = commands; c->name; c++)
 		suggest_offer(&near, c->name);
@@ -55,7 +56,7 @@ int arguments_unknown_command(struct run *run, const char *name)
 static int refuse_option(struct run *run, int key, const char *text)
 {
 	struct suggestion near = {.wanted = text};
-	char buffer[96];
+	char buffer[SUGGEST_TEXT];
 
 	if (key == ':')
 		return diag_fail(&run->why, STATUS_USAGE, "option '%s' needs a value", text);
