@@ -63,6 +63,12 @@ int config_word(struct config_reader *reader, const struct node *node, const cha
 /* Append the service of the map entry @node to the policy. */
 int config_service(struct config_reader *reader, const struct node *node);
 
+/* config_frontends.c: an address that one host can have, and the list of a service's frontends. */
+int config_host(struct config_reader *reader, struct mark mark, const char *text,
+		struct address *ret_address);
+int config_frontends(struct config_reader *reader, const struct node *node,
+		     struct service *service);
+
 /* config_options.c: keys that are checked and so far change nothing; @into is not used. */
 int config_forward(struct config_reader *reader, const struct node *node, void *into);
 int config_affinity(struct config_reader *reader, const struct node *node, void *into);
