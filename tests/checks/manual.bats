@@ -101,7 +101,7 @@ complete_words() {
 	"$steerctl" help | awk 'length > 80 { print; bad = 1 } END { exit bad }'
 	while read -r name; do
 		[[ $name == -* ]] || "$steerctl" "$name" --help
-	done < <("$steerctl" help --names) | awk 'length > 90 { print; bad = 1 } END { exit bad }'
+	done < <("$steerctl" help --names) | awk 'length > 80 { print; bad = 1 } END { exit bad }'
 }
 
 @test "a host where nothing was ever up is told what to do" {
@@ -123,4 +123,11 @@ complete_words() {
 	[[ $stderr == *"health, lock, drift"* ]]
 	run -2 --separate-stderr "$steerctl" status -w --json
 	[[ $output == *"status --json"* ]]
+}
+
+@test "the configurations in the README and the manual are accepted" {
+	sed -n '/^```yaml$/,/^```$/p' README.md | grep -v '^```' >"$BATS_TEST_TMPDIR/readme.yaml"
+	sed -n '/^interfaces: /,/^\.Ed/p' user/ctl/steerctl.8 | grep -v '^\.Ed' >"$BATS_TEST_TMPDIR/manual.yaml"
+	[[ $("$steerctl" check -c "$BATS_TEST_TMPDIR/readme.yaml") == *": 1 service, 5 backends" ]]
+	[[ $("$steerctl" check -c "$BATS_TEST_TMPDIR/manual.yaml") == *": 1 service, 3 backends" ]]
 }
