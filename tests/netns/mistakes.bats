@@ -220,7 +220,7 @@ edited() {
 	for value in 999d 99999999999999999999s; do
 		refused 2 "--timeout '$value' is longer than 24h" --timeout "$value" set canary 5%
 	done
-	for value in a/b '' .. "$(printf 'x%.0s' {1..300})"; do
+	for value in a/b '' .. a.b "$(printf 'x%.0s' {1..300})"; do
 		refused 2 "--instance '$value' is not a name (" --instance "$value" status
 	done
 	refused 1 "steer is not up" --instance "$(printf 'x%.0s' {1..63})" status

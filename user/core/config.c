@@ -21,7 +21,8 @@ static const struct config_unit memory_units[] = {
 	{"G", 1u << 30},
 };
 
-struct mark config_mark(const struct node *node)
+/* Where to point when something is missing inside @node. */
+static struct mark place_of(const struct node *node)
 {
 	return node->key ? node->key_mark : node->mark;
 }
@@ -77,7 +78,7 @@ int config_map(struct config_reader *reader, const struct node *node, const char
 		while (child && strcmp(keys[i].name, child->key) != 0)
 			child = child->next;
 		if (keys[i].is_required && !child)
-			return config_fail(reader, config_mark(node), -EINVAL,
+			return config_fail(reader, place_of(node), -EINVAL,
 					   "%s has no key '%s'; it is required", what,
 					   keys[i].name);
 	}

@@ -34,9 +34,6 @@ struct config_key {
 	((void)document_fail((reader)->document, mark, error, (reader)->why, __VA_ARGS__), (error))
 #endif
 
-/* Where to point when something is missing inside @node. */
-struct mark config_mark(const struct node *node);
-
 /* @what begins a sentence: "a service", "weight". All errors are -EINVAL. */
 int config_map(struct config_reader *reader, const struct node *node, const char *what,
 	       const struct config_key *keys, size_t n_keys, void *into);

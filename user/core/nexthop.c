@@ -21,6 +21,7 @@
 
 #include "base/diag.h"
 #include "base/own.h"
+#include "base/time_text.h"
 #include "core/rtnetlink.h"
 
 #define DISCARD_PORT	  9 /* RFC 863 */
@@ -45,14 +46,6 @@ static void provoke(const struct address *backend, uint32_t ifindex)
 		ipv6.sin6_scope_id = ifindex;
 	(void)sendto(fd, "", 1, MSG_NOSIGNAL, is_ipv4 ? (void *)&ipv4 : (void *)&ipv6,
 		     is_ipv4 ? sizeof(ipv4) : sizeof(ipv6));
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int resolve_route(struct mnl_socket *netlink, const struct address *backend,
@@ -159,7 +152,7 @@ static int resolve_neighbour(struct mnl_socket *netlink, const struct address *b
 			     struct nexthop *hop, struct diag *why)
 {
 	const struct timespec pause = {.tv_nsec = NEIGHBOUR_POLL_MS * 1000000L};
-	int64_t start_ms = now_ms();
+	int64_t start_ms = time_now_ms();
 	int64_t provoke_at_ms = start_ms;
 
 	for (;;) {
@@ -175,11 +168,11 @@ static int resolve_neighbour(struct mnl_socket *netlink, const struct address *b
 			memcpy(hop->mac_dst, neighbour.mac, sizeof(hop->mac_dst));
 			return 0;
 		}
-		if (now_ms() >= provoke_at_ms) {
+		if (time_now_ms() >= provoke_at_ms) {
 			provoke(backend, route->ifindex);
 			provoke_at_ms += PROVOKE_EVERY_MS;
 		}
-		if (now_ms() - start_ms >= wait_ms)
+		if (time_now_ms() - start_ms >= wait_ms)
 			return fail_unanswered(route, name, wait_ms, why);
 		(void)nanosleep(&pause, NULL);
 	}

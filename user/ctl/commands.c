@@ -86,10 +86,9 @@ static int take_instance(struct options *options, const char *name, struct diag 
 {
 	if (!isalnum((unsigned char)name[0]) || strlen(name) >= NAME_TEXT ||
 	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			      "0123456789._-")])
+			      "0123456789_-")])
 		return diag_fail(why, STATUS_USAGE,
-				 "--instance '%s' is not a name (letters, digits, '.', '_', '-')",
-				 name);
+				 "--instance '%s' is not a name (letters, digits, '_', '-')", name);
 	options->place.instance = name;
 	return 0;
 }
