@@ -43,3 +43,11 @@ ours() {
 @test "the C sources are formatted" {
 	ours '*.c' '*.h' | xargs clang-format --dry-run -Werror
 }
+
+# Invariant: a packet in steady state costs array reads only. 1 is bpf_map_lookup_elem, which the
+# JIT inlines for arrays and arrays of maps; 23 is bpf_redirect.
+@test "the packet path calls nothing but array look-ups and redirect" {
+	calls=$(llvm-objdump -d "${STEER_BUILD:-build}/steer.bpf.o" | grep -oE '\bcall .*' | sort -u)
+	[[ $calls == $'call 1\ncall 23' ]] || { echo "$calls"; false; }
+	run ! grep -nE 'BPF_MAP_TYPE_' <(grep -hvE 'BPF_MAP_TYPE_(PERCPU_)?ARRAY(_OF_MAPS)?\)' bpf/*.h)
+}
