@@ -27,6 +27,10 @@ $(call need_lib,jansson,libjansson-dev)
 $(call need_lib,smartcols,libsmartcols-dev)
 $(call need_lib,libmnl,libmnl-dev)
 endif
+ifneq ($(filter tests check check-%,$(MAKECMDGOALS)),)
+$(call need_lib,cmocka,libcmocka-dev)
+$(call need_tool,bats,bats)
+endif
 
 LIBS    := libbpf yaml-0.1 jansson smartcols libmnl
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)

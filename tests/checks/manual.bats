@@ -28,6 +28,8 @@ setup() {
 		[[ $name == -* ]] && continue
 		"$steerctl" help "$name" | grep -q "^usage: steerctl $name"
 	done < <("$steerctl" help --names)
+	[[ $("$steerctl" help set --json) == *'"commands":[{"name":"set",'*'}]}' ]]
+	[[ $("$steerctl" help set --json) != *'"name":"switch"'* ]]
 }
 
 @test "a command nearly right is met with a suggestion and exit 2" {
@@ -99,13 +101,15 @@ complete_words() {
 	"$steerctl" help | awk 'length > 80 { print; bad = 1 } END { exit bad }'
 	while read -r name; do
 		[[ $name == -* ]] || "$steerctl" "$name" --help
-	done < <("$steerctl" help --names) | awk 'length > 90 { print; bad = 1 } END { exit bad }'
+	done < <("$steerctl" help --names) | awk 'length > 80 { print; bad = 1 } END { exit bad }'
 }
 
 @test "a host where nothing was ever up is told what to do" {
 	export STEER_BPFFS=$BATS_TEST_TMPDIR STEER_STATE=$BATS_TEST_TMPDIR
 	run -1 --separate-stderr env STEER_CONFIG=/nonexistent "$steerctl" status
 	[[ $stderr == *"write it"*"'steerctl check'"*"'steerctl up'"* ]]
+	run -2 --separate-stderr env STEER_CONFIG=/nonexistent "$steerctl" check
+	[[ $stderr == "steerctl: cannot open configuration '/nonexistent': "* ]]
 	run -1 --separate-stderr "$steerctl" history
 	[[ $stderr == *"nothing was ever up here"* ]]
 }
@@ -119,4 +123,11 @@ complete_words() {
 	[[ $stderr == *"health, lock, drift"* ]]
 	run -2 --separate-stderr "$steerctl" status -w --json
 	[[ $output == *"status --json"* ]]
+}
+
+@test "the configurations in the README and the manual are accepted" {
+	sed -n '/^```yaml$/,/^```$/p' README.md | grep -v '^```' >"$BATS_TEST_TMPDIR/readme.yaml"
+	sed -n '/^interfaces: /,/^\.Ed/p' user/ctl/steerctl.8 | grep -v '^\.Ed' >"$BATS_TEST_TMPDIR/manual.yaml"
+	[[ $("$steerctl" check -c "$BATS_TEST_TMPDIR/readme.yaml") == *": 1 service, 5 backends" ]]
+	[[ $("$steerctl" check -c "$BATS_TEST_TMPDIR/manual.yaml") == *": 1 service, 3 backends" ]]
 }

@@ -5,36 +5,27 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	cd "$BATS_TEST_DIRNAME/../.."
-	export LAB=light$$ WORK
-	WORK=$(mktemp -d /tmp/steer-test.XXXXXX)
-	export STEER_STATE=$WORK/state STEER_CONFIG=$WORK/steer.yaml
-	scripts/lab up "$LAB" "$WORK/lab"
-	scripts/lab config "$LAB" >"$STEER_CONFIG"
+	load operator.bash
+	lab_begin light
 }
 
 teardown_file() {
-	cd "$BATS_TEST_DIRNAME/../.."
-	steer down || true
-	scripts/lab down "$LAB"
-	rm -rf "$WORK"
+	load operator.bash
+	lab_end
 }
 
 setup() {
+	load operator.bash
 	cd "$BATS_TEST_DIRNAME/../.."
-}
-
-steer() {
-	scripts/lab exec "$LAB" edge build/steerctl --instance "$LAB" "$@"
 }
 
 # Answers of one new connection per client: "NAME COUNT" lines.
 answers4() {
-	scripts/lab exec "$LAB" client build/tools/httpload -s 198.18.0.1-198.18.3.232 203.0.113.10:80
+	scripts/lab exec "$LAB" client "$TOOLS"/httpload -s 198.18.0.1-198.18.3.232 203.0.113.10:80
 }
 
 answers6() {
-	scripts/lab exec "$LAB" client build/tools/httpload -s 2001:db8:1::/55 '[2001:db8::10]:80'
+	scripts/lab exec "$LAB" client "$TOOLS"/httpload -s 2001:db8:1::/55 '[2001:db8::10]:80'
 }
 
 # Clients of 1,000 that pool $1 got, from answers on standard input.

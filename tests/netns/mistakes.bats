@@ -76,7 +76,7 @@ edited() {
 
 @test "a configuration with a wrong key or type is refused at its place" {
 	edited 's/active: blue/actve: blue/'
-	bad_config 15:5 "unknown key 'actve' in a service; accepted are: *did you mean \"active\"?"
+	bad_config 15:5 "unknown key 'actve' in a service; accepted are: *did you mean 'active'?"
 	edited 's/^    active: blue/&\n&/'
 	bad_config 16:5 "key 'active' is there twice, first in line 15"
 	edited 's/interfaces: .*/interfaces: {a: b}/'
@@ -104,7 +104,7 @@ edited() {
 	edited 's/green-1: 10.0.0.21/blue-1: 10.0.0.21/'
 	bad_config 11:20 "backend 'blue-1' is also in pool 'blue'; a name is accepted once"
 	edited 's/active: blue/active: blu/'
-	bad_config 15:13 "has no pool 'blu'; *did you mean \"blue\"?"
+	bad_config 15:13 "has no pool 'blu'; *did you mean 'blue'?"
 	edited 's/backends: {blue-1.*/backends: {}/'
 	bad_config 15:13 "active pool 'blue' has no backends; a pool with at least one is accepted"
 	edited 's/interfaces: .*/interfaces: []/'
@@ -134,8 +134,8 @@ edited() {
 	for command in check apply up; do
 		refused 2 "$WORK/bad.yaml: the file is longer than 4194304 bytes" \
 			-c "$WORK/bad.yaml" "$command"
-		refused 1 "cannot read configuration '$WORK': Is a directory" -c "$WORK" "$command"
-		refused 4 "cannot open configuration '$WORK/nix.yaml': No such file" \
+		refused 2 "cannot read configuration '$WORK': Is a directory" -c "$WORK" "$command"
+		refused 2 "cannot open configuration '$WORK/nix.yaml': No such file" \
 			-c "$WORK/nix.yaml" "$command"
 	done
 	answers_are_json
@@ -220,7 +220,7 @@ edited() {
 	for value in 999d 99999999999999999999s; do
 		refused 2 "--timeout '$value' is longer than 24h" --timeout "$value" set canary 5%
 	done
-	for value in a/b '' .. "$(printf 'x%.0s' {1..300})"; do
+	for value in a/b '' .. a.b "$(printf 'x%.0s' {1..300})"; do
 		refused 2 "--instance '$value' is not a name (" --instance "$value" status
 	done
 	refused 1 "steer is not up" --instance "$(printf 'x%.0s' {1..63})" status

@@ -8,7 +8,7 @@ lab_begin() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
 	export LAB=$1$$ WORK
 	WORK=$(mktemp -d /tmp/steer-test.XXXXXX)
-	export STEER_STATE=$WORK/state STEER_CONFIG=$WORK/steer.yaml
+	export STEER_STATE=$WORK/state STEER_CONFIG=$WORK/steer.yaml STEER_RUN=$WORK/run
 	export STEERCTL=${STEER_BUILD:-build}/steerctl TOOLS=${STEER_BUILD:-build}/tools
 	export PINS=/sys/fs/bpf/steer/$LAB STATE=$STEER_STATE/$LAB
 	scripts/lab up "$LAB" "$WORK/lab"
@@ -17,7 +17,7 @@ lab_begin() {
 
 lab_end() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
-	steer -q down || true
+	steer -q down --override lock || true
 	scripts/lab down "$LAB"
 	rm -rf "$WORK"
 }

@@ -5,37 +5,24 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	cd "$BATS_TEST_DIRNAME/../.."
-	export LAB=view$$ WORK
-	WORK=$(mktemp -d /tmp/steer-test.XXXXXX)
-	export STEER_STATE=$WORK/state STEER_CONFIG=$WORK/steer.yaml STEER_RUN=$WORK/run
-	scripts/lab up "$LAB" "$WORK/lab"
-	scripts/lab config "$LAB" >"$STEER_CONFIG"
+	load operator.bash
+	lab_begin view
 	steer up
 }
 
 teardown_file() {
-	cd "$BATS_TEST_DIRNAME/../.."
-	steer down --override lock || true
-	scripts/lab down "$LAB"
-	rm -rf "$WORK"
+	load operator.bash
+	lab_end
 }
 
 setup() {
+	load operator.bash
 	cd "$BATS_TEST_DIRNAME/../.."
-}
-
-steer() {
-	scripts/lab exec "$LAB" edge build/steerctl --instance "$LAB" "$@"
 }
 
 # One new connection of each of 1,000 clients.
 connect() {
-	scripts/lab exec "$LAB" client build/tools/httpload -s 198.18.0.1-198.18.3.232 203.0.113.10:80
-}
-
-revision() {
-	steer status --json | jq .revision.after
+	scripts/lab exec "$LAB" client "$TOOLS"/httpload -s 198.18.0.1-198.18.3.232 203.0.113.10:80
 }
 
 # Put table object $2 where the program reads number $1.
@@ -224,6 +211,8 @@ swap_table() {
 		(.who | length) > 0 and (.when | test("^20[0-9-]+T[0-9:]+Z$"))' <<<"$output"
 	[[ $(cat /proc/self/loginuid) != 4294967295 ]] ||
 		[[ $(jq -r '.revisions[-1].who' <<<"$output") == anna ]]
+	run -0 steer history
+	[[ $output == *"release 2.4"* && $output != *" "$'\n'* ]] # no blanks at the ends
 	steer rollback
 }
 
@@ -240,7 +229,7 @@ swap_table() {
 }
 
 @test "status -w without a terminal is one line per change, none left out" {
-	timeout 20 scripts/lab exec "$LAB" edge build/steerctl --instance "$LAB" status -w \
+	timeout 20 scripts/lab exec "$LAB" edge "$STEERCTL" --instance "$LAB" status -w \
 		>"$WORK/watch" &
 	watcher=$!
 	for ((i = 0; i < 100; i++)); do [[ -s $WORK/watch ]] && break; sleep 0.1; done
@@ -261,7 +250,7 @@ swap_table() {
 }
 
 @test "status -w on a terminal ends with q and gives the terminal back" {
-	watch="scripts/lab exec $LAB edge build/steerctl --instance $LAB status -w"
+	watch="scripts/lab exec $LAB edge $STEERCTL --instance $LAB status -w"
 	: >"$WORK/screen"
 	{
 		for ((i = 0; i < 150; i++)); do
@@ -279,7 +268,7 @@ swap_table() {
 
 @test "colour is for terminals only, and not with NO_COLOR" {
 	[[ $(steer status) != *$'\e['* ]]
-	[[ $(script -qec "scripts/lab exec $LAB edge build/steerctl --instance $LAB status" /dev/null) == *$'\e[32m'* ]]
-	[[ $(NO_COLOR=1 script -qec "scripts/lab exec $LAB edge build/steerctl --instance $LAB status" /dev/null) != *$'\e[3'* ]]
-	[[ $(script -qec "scripts/lab exec $LAB edge build/steerctl --instance $LAB status --no-color" /dev/null) != *$'\e[3'* ]]
+	[[ $(script -qec "scripts/lab exec $LAB edge $STEERCTL --instance $LAB status" /dev/null) == *$'\e[32m'* ]]
+	[[ $(NO_COLOR=1 script -qec "scripts/lab exec $LAB edge $STEERCTL --instance $LAB status" /dev/null) != *$'\e[3'* ]]
+	[[ $(script -qec "scripts/lab exec $LAB edge $STEERCTL --instance $LAB status --no-color" /dev/null) != *$'\e[3'* ]]
 }

@@ -8,7 +8,7 @@ setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	export NET=upgrade$$ WORK
 	WORK=$(mktemp -d /tmp/steer-test.XXXXXX)
-	export STEER_STATE=$WORK/state PINS=/sys/fs/bpf/steer/$NET
+	export STEER_STATE=$WORK/state STEER_RUN=$WORK/run PINS=/sys/fs/bpf/steer/$NET
 	export STEER_BUILD=${STEER_BUILD:-build}
 	ip netns add "$NET"
 	on ip link set lo up

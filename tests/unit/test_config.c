@@ -146,13 +146,13 @@ static void error_quotes_the_line_and_points_at_the_place(void **state)
 static void unknown_keys_get_a_suggestion(void **state)
 {
 	(void)state;
-	refused("interface: [eth0]\n", "1:1", "did you mean \"interfaces\"?");
-	refused(HEAD "    frontend: []\n", "4:5", "did you mean \"frontends\"?");
-	refused(HEAD "    drain: {queit: 1s}\n", "4:13", "did you mean \"quiet\"?");
-	refused(HEAD "    health: {htp: /}\n", "4:14", "did you mean \"http\"?");
-	refused("limits: {memroy: 1M}\n", "1:10", "did you mean \"memory\"?");
+	refused("interface: [eth0]\n", "1:1", "did you mean 'interfaces'?");
+	refused(HEAD "    frontend: []\n", "4:5", "did you mean 'frontends'?");
+	refused(HEAD "    drain: {queit: 1s}\n", "4:13", "did you mean 'quiet'?");
+	refused(HEAD "    health: {htp: /}\n", "4:14", "did you mean 'http'?");
+	refused("limits: {memroy: 1M}\n", "1:10", "did you mean 'memory'?");
 	refused(HEAD "    pools: {blue: {backends: {b: {adress: 10.0.0.1}}}}\n", "4:35",
-		"did you mean \"address\"?");
+		"did you mean 'address'?");
 }
 
 static void yaml_extras_are_refused(void **state)
@@ -244,7 +244,7 @@ static void bad_interfaces_are_refused(void **state)
 	refused("interfaces: [abcdefghijklmnop]\n", "1:14", "not an interface name");
 	refused("interfaces: [a/b]\n", "1:14", "not an interface name");
 	refused("interfaces: [..]\n", "1:14", "not an interface name");
-	refused("interfaces: [{name: eth0, mode: natve}]\n", "1:33", "did you mean \"native\"?");
+	refused("interfaces: [{name: eth0, mode: natve}]\n", "1:33", "did you mean 'native'?");
 	refused("interfaces: [{mode: native}]\n", "1:14", "no key 'name'");
 }
 
@@ -300,9 +300,9 @@ static void what_is_not_yet_there_says_so(void **state)
 	refused(HEAD "    forward: ipip\n", "4:14", "not yet in this version");
 	refused(HEAD "    forward: gue\n", "4:14", "not yet in this version");
 	refused(HEAD "    forward: nat\n", "4:14", "not yet in this version");
-	refused(HEAD "    forward: dsrr\n", "4:14", "did you mean \"dsr\"?");
+	refused(HEAD "    forward: dsrr\n", "4:14", "did you mean 'dsr'?");
 	refused(HEAD "    affinity: client\n", "4:15", "not yet in this version");
-	refused(HEAD "    udp: flows\n", "4:10", "did you mean \"flow\"?");
+	refused(HEAD "    udp: flows\n", "4:10", "did you mean 'flow'?");
 	refused(HEAD "    udp: [flow]\n", "4:10", "a list");
 	refused(HEAD "    pools: {a: {backends: {b: {address: 10.0.0.1, port: 80}}}}\n", "4:51",
 		"forward: nat");
@@ -354,7 +354,7 @@ static void bad_pools_are_refused(void **state)
 	(void)state;
 	refused(HEAD "    pools: {}\n", "4:12", "at least one");
 	refused(HEAD "    pools: {-a: {backends: {}}}\n", "4:13", "not a name for a pool");
-	refused(HEAD FRONT POOLS "    active: bleu\n", "6:13", "did you mean \"blue\"?");
+	refused(HEAD FRONT POOLS "    active: bleu\n", "6:13", "did you mean 'blue'?");
 	refused(HEAD FRONT POOLS "    active: canary\n", "6:13", "has no pool 'canary'");
 	refused(HEAD FRONT "    pools: {blue: {backends: {}}}\n" TAIL, "6:13", "no backends");
 	refused(HEAD "    pools: {a: {backends: {}, version: \"\"}}\n", "4:40", "version has 0");

@@ -10,6 +10,14 @@
 
 #include "base/own.h"
 
+int64_t time_now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 const char *time_format(int64_t seconds, char buffer[static TIME_TEXT])
 {
 	time_t when = (time_t)seconds;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Times as an operator reads and writes them: UTC in ISO 8601, and durations like 500ms or 2h. */
+/*
+ * Times as an operator reads and writes them: UTC in ISO 8601, and durations like 500ms or 2h.
+ */
 #ifndef STEER_BASE_TIME_TEXT_H
 #define STEER_BASE_TIME_TEXT_H
 
@@ -8,6 +10,9 @@
 #include "base/diag.h"
 
 #define TIME_TEXT 24 /* "2026-11-23T12:19:40Z" */
+
+/* Milliseconds of a clock that nobody sets, for deadlines. */
+int64_t time_now_ms(void);
 
 /* Print @seconds since the epoch; "" when there is no such date. Returns @buffer. */
 const char *time_format(int64_t seconds, char buffer[static TIME_TEXT]);

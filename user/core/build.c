@@ -74,6 +74,14 @@ int build_frontends(struct build *build)
 	return put_object(build, OBJECT_FRONTENDS, frontends, &build->frontends);
 }
 
+/* Silent, but its next hop is known from before, or it is given no clients anyway. */
+static bool is_bearable(const struct backend *backend, const struct steer_record *former)
+{
+	return backend->state != BACKEND_READY || backend->weight == 0 ||
+	       (STEER_HOW_FORWARD(former->how) != STEER_FORWARD_NONE &&
+		memcmp(former->addr, backend->address.bytes, sizeof(former->addr)) == 0);
+}
+
 static int fill_record(struct build *build, const struct backend *backend,
 		       struct steer_record *record)
 {
@@ -81,6 +89,9 @@ static int fill_record(struct build *build, const struct backend *backend,
 	int error = nexthop_resolve(&backend->address, backend->has_mac ? backend->mac : NULL,
 				    backend->name, NEIGHBOUR_WAIT_MS, &hop, build->why);
 
+	/* A dead server must not hold up the command that takes it out. */
+	if (error == -EHOSTUNREACH && is_bearable(backend, record))
+		return 0;
 	if (error)
 		return error;
 	memcpy(record->mac_dst, hop.mac_dst, sizeof(record->mac_dst));

@@ -12,9 +12,8 @@
 
 #include "base/diag.h"
 #include "base/own.h"
+#include "base/suggest.h"
 #include "core/config_service.h"
-
-#define GUESS_LENGTH_MAX 64
 
 static const struct config_unit memory_units[] = {
 	{"K", 1u << 10},
@@ -22,57 +21,8 @@ static const struct config_unit memory_units[] = {
 	{"G", 1u << 30},
 };
 
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein distance; both texts are shorter than GUESS_LENGTH_MAX. */
-static size_t edit_distance(const char *a, const char *b)
-{
-	size_t row[GUESS_LENGTH_MAX + 1];
-	size_t length = strlen(b);
-
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			row[j] = smaller(replaced, smaller(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[length];
-}
-
-void config_guess_offer(struct config_guess *guess, const char *candidate)
-{
-	size_t length = strlen(guess->text);
-	size_t distance;
-
-	if (length >= GUESS_LENGTH_MAX || strlen(candidate) >= GUESS_LENGTH_MAX)
-		return;
-	distance = edit_distance(guess->text, candidate);
-	/* a third of the letters wrong is still a slip, more is another word */
-	if (distance > (length + 2) / 3 || (guess->best && distance >= guess->distance))
-		return;
-	guess->best = candidate;
-	guess->distance = distance;
-}
-
-const char *config_guess_format(const struct config_guess *guess, char buffer[static GUESS_TEXT])
-{
-	*buffer = '\0';
-	if (guess->best)
-		(void)snprintf(buffer, GUESS_TEXT, "; did you mean \"%s\"?", guess->best);
-	return buffer;
-}
-
-struct mark config_mark(const struct node *node)
+/* Where to point when something is missing inside @node. */
+static struct mark place_of(const struct node *node)
 {
 	return node->key ? node->key_mark : node->mark;
 }
@@ -91,8 +41,8 @@ int config_expect(struct config_reader *reader, const struct node *node, enum no
 static int refuse_key(struct config_reader *reader, const struct node *node, const char *what,
 		      const struct config_key *keys, size_t n_keys)
 {
-	struct config_guess guess = {.text = node->key};
-	char hint[GUESS_TEXT];
+	struct suggestion near = {.wanted = node->key};
+	char hint[SUGGEST_TEXT];
 	char list[256] = "";
 
 	for (size_t i = 0; i < n_keys; i++) {
@@ -100,11 +50,11 @@ static int refuse_key(struct config_reader *reader, const struct node *node, con
 
 		(void)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
 			       keys[i].name);
-		config_guess_offer(&guess, keys[i].name);
+		suggest_offer(&near, keys[i].name);
 	}
 	return config_fail(reader, node->key_mark, -EINVAL,
 			   "unknown key '%.64s' in %s; accepted are: %s%s", node->key, what, list,
-			   config_guess_format(&guess, hint));
+			   suggest_text(&near, hint));
 }
 
 int config_map(struct config_reader *reader, const struct node *node, const char *what,
@@ -128,7 +78,7 @@ int config_map(struct config_reader *reader, const struct node *node, const char
 		while (child && strcmp(keys[i].name, child->key) != 0)
 			child = child->next;
 		if (keys[i].is_required && !child)
-			return config_fail(reader, config_mark(node), -EINVAL,
+			return config_fail(reader, place_of(node), -EINVAL,
 					   "%s has no key '%s'; it is required", what,
 					   keys[i].name);
 	}
@@ -209,8 +159,8 @@ int config_quantity(struct config_reader *reader, const struct node *node, const
 int config_word(struct config_reader *reader, const struct node *node, const char *what,
 		const char *const *accepted, const char *const *later, size_t *ret_index)
 {
-	struct config_guess guess = {.text = node->text};
-	char shown[NODE_SHOW], hint[GUESS_TEXT];
+	struct suggestion near = {.wanted = node->text};
+	char shown[NODE_SHOW], hint[SUGGEST_TEXT];
 	char list[128] = "";
 
 	for (size_t i = 0; accepted[i]; i++) {
@@ -224,7 +174,7 @@ int config_word(struct config_reader *reader, const struct node *node, const cha
 		(void)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
 			       accepted[i]);
 		if (node->kind == NODE_TEXT)
-			config_guess_offer(&guess, accepted[i]);
+			suggest_offer(&near, accepted[i]);
 	}
 	for (size_t i = 0; later && later[i] && node->kind == NODE_TEXT; i++)
 		if (strcmp(node->text, later[i]) == 0)
@@ -232,7 +182,7 @@ int config_word(struct config_reader *reader, const struct node *node, const cha
 					   "%s '%s' is not yet in this version; accepted: %s", what,
 					   later[i], list);
 	return config_fail(reader, node->mark, -EINVAL, "%s is %s; accepted: %s%s", what,
-			   node_show(node, shown), list, config_guess_format(&guess, hint));
+			   node_show(node, shown), list, suggest_text(&near, hint));
 }
 
 static int read_interface_name(struct config_reader *reader, const struct node *node, void *into)

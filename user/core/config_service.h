@@ -34,9 +34,6 @@ struct config_key {
 	((void)document_fail((reader)->document, mark, error, (reader)->why, __VA_ARGS__), (error))
 #endif
 
-/* Where to point when something is missing inside @node. */
-struct mark config_mark(const struct node *node);
-
 /* @what begins a sentence: "a service", "weight". All errors are -EINVAL. */
 int config_map(struct config_reader *reader, const struct node *node, const char *what,
 	       const struct config_key *keys, size_t n_keys, void *into);
@@ -60,18 +57,6 @@ int config_quantity(struct config_reader *reader, const struct node *node, const
 int config_word(struct config_reader *reader, const struct node *node, const char *what,
 		const char *const *accepted, const char *const *later, size_t *ret_index);
 
-/* Collects the candidate that is most like @text. */
-struct config_guess {
-	const char *text;
-	const char *best;
-	size_t distance;
-};
-void config_guess_offer(struct config_guess *guess, const char *candidate);
-
-/* "; did you mean "x"?" or "". */
-#define GUESS_TEXT 96
-const char *config_guess_format(const struct config_guess *guess, char buffer[static GUESS_TEXT]);
-
 /* Append the service of the map entry @node to the policy. */
 int config_service(struct config_reader *reader, const struct node *node);
 
@@ -81,7 +66,13 @@ struct service_reading {
 	const struct node *active;
 };
 
-/* config_options.c */
+/* config_frontends.c: an address that one host can have, and the list of a service's frontends. */
+int config_host(struct config_reader *reader, struct mark mark, const char *text,
+		struct address *ret_address);
+int config_frontends(struct config_reader *reader, const struct node *node,
+		     struct service *service);
+
+/* config_options.c: keys of a service but its frontends and pools; @into: struct service_reading */
 int config_forward(struct config_reader *reader, const struct node *node, void *into);
 int config_affinity(struct config_reader *reader, const struct node *node, void *into);
 int config_udp(struct config_reader *reader, const struct node *node, void *into);

@@ -17,7 +17,8 @@
 #include "base/own.h"
 #include "core/loader.h"
 
-void link_path(const char *dir, const char *interface, char path[static LINK_PATH])
+/* Pin of an interface's link. A BPF file system takes no dots, so they become '+'. */
+static void link_path(const char *dir, const char *interface, char path[static LINK_PATH])
 {
 	size_t start = strlen(dir) + strlen("/links/");
 

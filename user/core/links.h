@@ -33,9 +33,6 @@ struct link_state {
 	bool is_generic;     /* known only when ATTACHED or RENAMED */
 };
 
-/* Pin of an interface's link. A BPF file system takes no dots, so they become '+'. */
-void link_path(const char *dir, const char *interface, char path[static LINK_PATH]);
-
 /* Look at an interface's link. Never fails: what cannot be read is LINK_NONE. */
 struct link_state link_look(const char *dir, const char *interface);
 

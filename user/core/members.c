@@ -12,18 +12,11 @@
 #include "base/diag.h"
 #include "base/own.h"
 #include "core/facts.h"
+#include "core/rtnetlink.h"
 
 /* The kernel fills dumps in pieces of at most this: NLMSG_GOODSIZE grows up to 32 KiB. */
 #define DUMP_BYTES 32768
 #define DUMP_TRIES 10
-
-static void close_netlink(struct mnl_socket **socket)
-{
-	if (*socket)
-		(void)mnl_socket_close(*socket);
-}
-
-#define auto_netlink __attribute__((cleanup(close_netlink)))
 
 static bool is_bond_port(const struct nlattr *info)
 {
@@ -80,16 +73,16 @@ static int read_message(const struct nlmsghdr *header, void *data)
 
 static int dump_links(struct members *members)
 {
-	auto_netlink struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	auto_free uint8_t *buffer = malloc(DUMP_BYTES);
+	auto_netlink struct mnl_socket *netlink = rtnetlink_open();
 	struct nlmsghdr *request;
 	struct ifinfomsg *message;
 	int more = MNL_CB_OK;
 
+	if (!netlink)
+		return -errno;
 	if (!buffer)
 		return -ENOMEM;
-	if (!netlink || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
 	request = mnl_nlmsg_put_header(buffer);
 	request->nlmsg_type = RTM_GETLINK;
 	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;

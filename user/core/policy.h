@@ -133,6 +133,9 @@ struct pool *service_pool(const struct service *service, const char *name);
 struct backend *service_backend(const struct service *service, const char *name,
 				struct pool **ret_pool);
 
+/* Copy of @n ranges, owned by the caller; NULL for none. Errors: -ENOMEM. */
+int ranges_copy(const struct range *from, size_t n, struct range **ret_ranges);
+
 /* Slots that a pool owns, 0 .. STEER_SLOTS. */
 uint32_t service_pool_slots(const struct service *service, const struct pool *pool);
 
@@ -149,7 +152,7 @@ struct share_request {
  *
  * Begins a release when one pool owned every slot: remembers the base and draws the cohort's
  * seed from (key, service, pool, version), so that a retry of the same version keeps its cohort.
- * @changed is set when anything differs. @revision is the one in force, remembered as base.
+ * @ret_changed is set when anything differs. @revision is the one in force, remembered as base.
  * Errors: -ENOENT no such pool; -ERANGE the shares exceed 100%; -EINVAL a share for the active
  * pool that does not follow from the others. @service is unchanged on error.
  */

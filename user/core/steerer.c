@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/own.h"
+#include "base/time_text.h"
 #include "core/dataplane.h"
 #include "core/generation.h"
 #include "core/loader.h"
@@ -32,14 +33,6 @@ int place_paths(const struct steerer_place *place, struct steerer *steerer, stru
 				 "instance '%s': a BPF file system takes no dots in names",
 				 place->instance);
 	return 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Process that holds the lock on @fd, 0 if that cannot be seen. */
@@ -87,7 +80,7 @@ static bool is_still_there(const struct steerer *steerer, int fd)
 /* flock() has no time-out of its own; the wait is short and rare, so it polls. */
 int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = time_now_ms() + timeout_ms;
 	auto_close int fd = open(steerer->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
@@ -101,7 +94,7 @@ int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why)
 
 		if (errno != EWOULDBLOCK)
 			return diag_fail(why, -errno, "cannot lock %s: %m", steerer->dir);
-		if (now_ms() >= deadline)
+		if (time_now_ms() >= deadline)
 			return refuse_lock(steerer, fd, timeout_ms, why);
 		(void)nanosleep(&pause, NULL);
 	}

@@ -163,6 +163,6 @@ int steerer_drift(const struct steerer *steerer, struct diag *ret_findings, stru
 bool steerer_is_current(const struct steerer *steerer);
 
 /* Attached interfaces: "eth0 native" lines, for status. */
-int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, struct diag *why);
+void steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines);
 
 #endif

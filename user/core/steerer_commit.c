@@ -166,7 +166,7 @@ int steerer_rollback(struct steerer *steerer, bool step, const struct commit_not
 	if (error)
 		return error;
 	if (settle_rollback(steerer, note, &trouble) < 0)
-		diag_line(notice, "rolled back; the next command will journal it: %s",
+		diag_line(notice, "rolled back; the next command will complete it: %s",
 			  trouble.text);
 	return 0;
 }

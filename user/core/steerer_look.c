@@ -4,7 +4,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,37 +96,21 @@ uint64_t steerer_digest(const struct steerer *steerer)
 	return digest;
 }
 
-void add_finding(struct diag *findings, const char *format, ...)
+void steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines)
 {
-	size_t used = strlen(findings->text);
-	va_list args;
-
-	if (used && used + 1 < sizeof(findings->text)) {
-		findings->text[used++] = '\n';
-		findings->text[used] = '\0';
-	}
-	va_start(args, format);
-	(void)vsnprintf(findings->text + used, sizeof(findings->text) - used, format, args);
-	va_end(args);
-}
-
-int steerer_interfaces(const struct steerer *steerer, struct diag *ret_lines, struct diag *why)
-{
-	(void)why;
 	ret_lines->text[0] = '\0';
 	for (size_t i = 0; i < steerer->policy.n_interfaces; i++) {
 		const char *name = steerer->policy.interfaces[i].name;
 		struct link_state state = link_look(steerer->dir, name);
 
 		if (state.condition == LINK_ATTACHED)
-			add_finding(ret_lines, "%s %s", name,
-				    state.is_generic ? "generic" : "native");
+			diag_line(ret_lines, "%s %s", name,
+				  state.is_generic ? "generic" : "native");
 		else if (state.condition == LINK_ELSEWHERE)
-			add_finding(ret_lines, "%s elsewhere", name);
+			diag_line(ret_lines, "%s elsewhere", name);
 		else
-			add_finding(ret_lines, "%s detached", name);
+			diag_line(ret_lines, "%s detached", name);
 	}
-	return 0;
 }
 
 bool steerer_is_current(const struct steerer *steerer)

@@ -23,9 +23,6 @@ struct steerer {
 int place_paths(const struct steerer_place *place, struct steerer *steerer, struct diag *why);
 int take_lock(struct steerer *steerer, int timeout_ms, struct diag *why);
 int load_live(struct steerer *steerer, struct diag *why);
-/* Add a line. */
-void add_finding(struct diag *findings, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* Facts of @policy with the members of its bonds as they are now. */
 int wanted_facts(const struct policy *policy, struct steer_facts *ret_facts, struct diag *why);

@@ -26,16 +26,16 @@ static int verify_table(const struct steerer *steerer, size_t service, struct di
 	if (object_read(&steerer->dp, OBJECT_TABLE, steerer->bank.now[service], &resident, &size,
 			NULL) < 0 ||
 	    size != sizeof(*intended)) {
-		add_finding(findings, "service '%s': its table is missing",
-			    steerer->policy.services[service].name);
+		diag_line(findings, "service '%s': its table is missing",
+			  steerer->policy.services[service].name);
 		return 0;
 	}
 	for (size_t slot = 0; slot < STEER_SLOTS; slot++)
 		differ +=
 			((struct steer_table *)resident)->backend[slot] != intended->backend[slot];
 	if (differ)
-		add_finding(findings, "service '%s': %zu of %u slots differ from the policy",
-			    steerer->policy.services[service].name, differ, STEER_SLOTS);
+		diag_line(findings, "service '%s': %zu of %u slots differ from the policy",
+			  steerer->policy.services[service].name, differ, STEER_SLOTS);
 	return 0;
 }
 
@@ -43,8 +43,8 @@ static void verify_published(const struct steerer *steerer, enum object_kind kin
 			     struct diag *findings)
 {
 	if (!object_is_published(&steerer->dp, kind, number))
-		add_finding(findings, "%s object %u is another one in the kernel than pinned",
-			    object_name(kind), number);
+		diag_line(findings, "%s object %u is another one in the kernel than pinned",
+			  object_name(kind), number);
 }
 
 static void verify_objects(const struct steerer *steerer, struct diag *findings)
@@ -67,18 +67,17 @@ static int verify_intention(const struct steerer *steerer, struct diag *findings
 	int error;
 
 	if (journal_head(steerer->journal) > steerer->policy.revision)
-		add_finding(findings, "the kernel holds revision %lu, older than the journal's %lu",
-			    (unsigned long)steerer->policy.revision,
-			    (unsigned long)journal_head(steerer->journal));
+		diag_line(findings, "the kernel holds revision %lu, older than the journal's %lu",
+			  (unsigned long)steerer->policy.revision,
+			  (unsigned long)journal_head(steerer->journal));
 	error = journal_policy(steerer->journal, steerer->policy.revision, &intended, NULL);
 	if (error == -ENOENT)
 		return 0; /* the kernel is ahead: adopted by the next writer */
 	want = error ? NULL : policy_to_json(&intended);
 	have = policy_to_json(&steerer->policy);
 	if (!error && !json_equal(want, have))
-		add_finding(findings,
-			    "revision %lu is another policy in the kernel than journalled",
-			    (unsigned long)steerer->policy.revision);
+		diag_line(findings, "revision %lu is another policy in the kernel than journalled",
+			  (unsigned long)steerer->policy.revision);
 	json_decref(want);
 	json_decref(have);
 	policy_free(&intended);
@@ -100,7 +99,7 @@ static int verify_frontends(const struct steerer *steerer, struct diag *findings
 	if (object_read(&steerer->dp, OBJECT_FRONTENDS, steerer->bank.frontends, &resident, &size,
 			NULL) < 0 ||
 	    size != sizeof(*intended) || memcmp(resident, intended, size) != 0)
-		add_finding(findings, "the frontends in the kernel differ from the policy");
+		diag_line(findings, "the frontends in the kernel differ from the policy");
 	return 0;
 }
 
@@ -108,8 +107,7 @@ static void verify_links(const struct steerer *steerer, struct diag *findings)
 {
 	static const char *const trouble[LINK_CONDITION_COUNT] = {
 		[LINK_NONE] = "the program is not attached",
-		[LINK_DEAD] = "it vanished and took the program with it; 'steerctl up' attaches it "
-			      "again",
+		[LINK_DEAD] = "it vanished with the program; 'steerctl up' attaches it again",
 		[LINK_RENAMED] = "it was renamed; the program is on it",
 		[LINK_ELSEWHERE] = "attached in another network namespace",
 	};
@@ -119,7 +117,7 @@ static void verify_links(const struct steerer *steerer, struct diag *findings)
 		enum link_condition condition = link_look(steerer->dir, name).condition;
 
 		if (trouble[condition])
-			add_finding(findings, "interface %s: %s", name, trouble[condition]);
+			diag_line(findings, "interface %s: %s", name, trouble[condition]);
 	}
 }
 
@@ -147,9 +145,9 @@ static void verify_journal(const struct steerer *steerer, struct diag *findings)
 	struct diag notice, why;
 
 	if (journal_open(steerer->state, JOURNAL_CHECK, &journal, &notice, &why))
-		add_finding(findings, "%s", why.text);
+		diag_line(findings, "%s", why.text);
 	else if (notice.text[0])
-		add_finding(findings, "%s", notice.text);
+		diag_line(findings, "%s", notice.text);
 	journal_close(journal);
 }
 
@@ -163,8 +161,8 @@ int steerer_verify(const struct steerer *steerer, struct diag *ret_findings, str
 	if (steerer->journal)
 		verify_journal(steerer, ret_findings);
 	if (steerer->journal && journal_head(steerer->journal) < steerer->policy.revision)
-		add_finding(ret_findings, "the kernel holds revision %lu, the journal ends at %lu",
-			    (unsigned long)steerer->policy.revision,
-			    (unsigned long)journal_head(steerer->journal));
+		diag_line(ret_findings, "the kernel holds revision %lu, the journal ends at %lu",
+			  (unsigned long)steerer->policy.revision,
+			  (unsigned long)journal_head(steerer->journal));
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/suggest.h"
 #include "ctl/commands.h"
 
 #define OPTIONS_MAX 32 /* rows of the table and the empty one after them */
@@ -21,7 +22,7 @@ enum option_key { KEY_LONG = 256 }; /* + row of the table, for options without a
 
 static char *unmark(char *text)
 {
-	return text && text[0] == MARK ? text + 1 : text;
+	return text[0] == MARK ? text + 1 : text;
 }
 
 static char **mark_numbers(int argc, char **argv)
@@ -44,7 +45,7 @@ static char **mark_numbers(int argc, char **argv)
 int arguments_unknown_command(struct run *run, const char *name)
 {
 	struct suggestion near = {.wanted = name};
-	char text[96];
+	char text[SUGGEST_TEXT];
 
 	for (const struct command *c = commands; c->name; c++)
 		suggest_offer(&near, c->name);
@@ -55,7 +56,7 @@ int arguments_unknown_command(struct run *run, const char *name)
 static int refuse_option(struct run *run, int key, const char *text)
 {
 	struct suggestion near = {.wanted = text};
-	char buffer[96];
+	char buffer[SUGGEST_TEXT];
 
 	if (key == ':')
 		return diag_fail(&run->why, STATUS_USAGE, "option '%s' needs a value", text);
@@ -154,6 +155,7 @@ static int read_options(struct run *run, int argc, char **argv, uint64_t *ret_se
 	opterr = 0;
 	while (!result && (key = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		const struct option_row *row = row_of(key);
+		const char *value = optarg ? unmark(optarg) : NULL;
 		char letter[3] = {'-', (char)optopt, '\0'};
 
 		if (!row || !is_exact(argv, row, key)) {
@@ -165,8 +167,8 @@ static int read_options(struct run *run, int argc, char **argv, uint64_t *ret_se
 		}
 		*ret_seen |= 1ULL << (row - option_rows);
 		if (row->is_journalled)
-			remember_option(row, unmark(optarg), typed);
-		result = take_option(run, row, unmark(optarg));
+			remember_option(row, value, typed);
+		result = take_option(run, row, value);
 	}
 	return result;
 }
@@ -207,19 +209,20 @@ static void remember_typed(struct run *run, const char *options)
 
 int arguments_read(struct run *run, int argc, char **argv)
 {
-	char **marked = mark_numbers(argc, argv); /* kept until the process ends */
+	char **marked = mark_numbers(argc, argv);
 	struct diag typed = {0};
 	uint64_t seen = 0;
 	int result;
 
 	if (!marked)
 		return diag_fail(&run->why, -ENOMEM, "memory is short");
+	run->arguments = marked; /* kept until the process ends, also where it ends early */
 	result = read_options(run, argc, marked, &seen, &typed);
 	if (result)
 		return result;
 	for (int i = optind; i < argc; i++)
 		marked[i] = unmark(marked[i]);
-	run->arguments = marked + optind;
+	run->arguments += optind;
 	run->n_arguments = argc - optind;
 	if (run->options.version)
 		return 0;

@@ -31,11 +31,8 @@ static void describe_backend(const struct backend *backend, char *text, size_t s
 {
 	char address[ADDRESS_TEXT];
 
-	text[0] = '\0';
-	if (backend)
-		(void)snprintf(text, size, "%s weight %u %s",
-			       address_format(&backend->address, address), backend->weight,
-			       policy_state_names[backend->state]);
+	(void)snprintf(text, size, "%s weight %u %s", address_format(&backend->address, address),
+		       backend->weight, policy_state_names[backend->state]);
 }
 
 static void diff_backends(struct run *run, const struct service *from, const struct service *to,
@@ -46,12 +43,13 @@ static void diff_backends(struct run *run, const struct service *from, const str
 		struct pool *owner;
 		const struct backend *match =
 			other ? service_backend(other, backend->name, &owner) : NULL;
-		char a[128], b[128];
+		char a[128] = "", b[128] = "";
 
 		if (is_removed && match)
 			continue; /* told from the other side */
-		describe_backend(is_removed ? backend : match, a, sizeof(a));
-		describe_backend(is_removed ? NULL : backend, b, sizeof(b));
+		if (match)
+			describe_backend(match, a, sizeof(a));
+		describe_backend(backend, is_removed ? a : b, sizeof(a));
 		differ(run, to ? to->name : from->name, backend->name, "backend", a, b);
 	}
 }

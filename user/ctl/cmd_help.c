@@ -64,13 +64,15 @@ static void print_command(const struct command *command)
 	print_options(command->name);
 }
 
-static void help_json(struct run *run)
+/* Of @about alone, or of every command when it is NULL. */
+static void help_json(struct run *run, const struct command *about)
 {
 	json_t *list = json_array();
 
 	for (const struct command *c = commands; c->name; c++)
-		json_add(list, json_pack("{s:s, s:s, s:s}", "name", c->name, "arguments",
-					 c->arguments, "summary", c->summary));
+		if (!about || c == about)
+			json_add(list, json_pack("{s:s, s:s, s:s}", "name", c->name, "arguments",
+						 c->arguments, "summary", c->summary));
 	(void)json_object_set_new(run->json, "commands", list);
 }
 
@@ -166,7 +168,7 @@ int cmd_help(struct run *run)
 			return arguments_unknown_command(run, run->arguments[0]);
 	}
 	if (run->options.json)
-		help_json(run);
+		help_json(run, about);
 	else if (about)
 		print_command(about);
 	else

@@ -29,10 +29,18 @@ static void say_inventory(struct run *run, const char *prefix, const struct poli
 		 policy->n_services == 1 ? "" : "s", backends, backends == 1 ? "" : "s");
 }
 
+/* A configuration that is not there is a mistake of configuration, no unknown name. */
+static int read_config(struct run *run, struct policy *ret_config)
+{
+	int result = config_read(run->options.config, ret_config, &run->why);
+
+	return result == -ENOENT || result == -EISDIR || result == -ENOTDIR ? STATUS_USAGE : result;
+}
+
 int cmd_check(struct run *run)
 {
 	auto_policy struct policy config = {0};
-	int result = config_read(run->options.config, &config, &run->why);
+	int result = read_config(run, &config);
 
 	if (result)
 		return result;
@@ -108,7 +116,7 @@ int cmd_up(struct run *run)
 	auto_policy struct policy config = {0};
 	struct diag notice = {0};
 	bool was_up = false;
-	int result = config_read(run->options.config, &config, &run->why);
+	int result = read_config(run, &config);
 
 	if (result)
 		return result;
@@ -199,7 +207,7 @@ int cmd_apply(struct run *run)
 	auto_policy struct policy next = {0};
 	const struct policy *live;
 	bool is_equal = false;
-	int result = config_read(run->options.config, &config, &run->why);
+	int result = read_config(run, &config);
 
 	if (!result)
 		result = run_open(run, STEERER_WRITE, &steerer);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "ctl/commands.h"
 
 static int find_backend(struct run *run, const struct policy *policy, const char *name,
@@ -12,7 +13,7 @@ static int find_backend(struct run *run, const struct policy *policy, const char
 	struct suggestion near = {.wanted = name};
 	struct service *service;
 	struct backend *found = NULL;
-	char text[96];
+	char text[SUGGEST_TEXT];
 	int result = run_service(run, policy, &service);
 
 	for (size_t i = 0; !result && i < policy->n_services; i++) {

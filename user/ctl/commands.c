@@ -18,23 +18,27 @@
 #define DAY_MS 86400000LL
 
 #define MOVES_OPEN                                                                                 \
-	"A commit takes effect at once and for everybody: connections that are open in the\n"      \
-	"slots that move go to the other pool with their next packet."
+	"A commit takes effect at once and for everybody: connections that are open\n"             \
+	"in the slots that move go to the other pool with their next packet."
+
+#define MOVES_OPEN_WITHIN                                                                          \
+	"A commit takes effect at once: connections that are open in the slots that\n"             \
+	"move go to another backend of the pool with their next packet."
 
 const struct command commands[] = {
 	{"up", "", "load, install and attach; adopt what runs already", NEEDS_CONFIG, 0, 0, cmd_up,
 	 NULL},
 	{"down", "", "detach and unpin; the state on disk is kept", NEEDS_WRITE, 0, 0, cmd_down,
-	 "Traffic is no longer steered afterwards. Asks on a terminal unless --yes is given."},
+	 "Traffic is no longer steered afterwards. Asks on a terminal, unless with --yes."},
 	{"apply", "", "take changes of the configuration file over", NEEDS_CONFIG, 0, 0, cmd_apply,
 	 "Shares, weights set by hand and states stay as they are."},
 	{"check", "", "only check the configuration file", NEEDS_CONFIG, 0, 0, cmd_check, NULL},
 	{"status", "[-w]", "show pools, shares, backends and the revision", NEEDS_READ, 0, 0,
 	 cmd_status,
-	 "WANT is the share asked for. ACTUAL is the pool's part of the new connections (of the\n"
-	 "packets, where no frontend is TCP) since the revision that changed the service.\n"
-	 "With -w the view is renewed each second until q; where the output is no terminal,\n"
-	 "each change is one line."},
+	 "WANT is the share asked for. ACTUAL is the pool's part of the new connections\n"
+	 "(of the packets, where no frontend is TCP) since the revision that changed the\n"
+	 "service. With -w the view is renewed each second until q; where the output is\n"
+	 "no terminal, each change is one line."},
 	{"set", "POOL SHARE [POOL SHARE ...]", "give each POOL that share of the clients",
 	 NEEDS_WRITE, 2, -1, cmd_set,
 	 "SHARE is 5%, 0.25% or 1/400. The active pool gives or takes.\n" MOVES_OPEN},
@@ -43,11 +47,12 @@ const struct command commands[] = {
 	 cmd_switch, MOVES_OPEN},
 	{"rollback", "[--step] [--to REV|TAG]", "go back to the base of the current release",
 	 NEEDS_WRITE, 0, 0, cmd_rollback,
-	 "--step goes one commit back, --to to any revision. Only shares, active pool and cohort\n"
-	 "go back; backend states and weights stay. With -s, of that service alone. No rail\n"
+	 "--step goes back to before the last commit that moved shares (\"was\" in the\n"
+	 "status), --to to any revision. Only shares, active pool and cohort go back;\n"
+	 "backend states and weights stay. With -s, of that service alone. No rail\n"
 	 "refuses it.\n" MOVES_OPEN},
 	{"weight", "NAME N", "set the weight of backend NAME, 0 to 1000", NEEDS_WRITE, 2, 2,
-	 cmd_weight, "0 gives it no clients."},
+	 cmd_weight, "0 gives it no clients. No client moves to another pool.\n" MOVES_OPEN_WITHIN},
 	{"explain", "ADDR[:PORT]", "say which backend a client meets, and why", NEEDS_READ, 1, 1,
 	 cmd_explain, "Says too at which share the next step would move that client."},
 	{"verify", "", "compare the kernel with what was intended", NEEDS_READ, 0, 0, cmd_verify,
@@ -81,10 +86,9 @@ static int take_instance(struct options *options, const char *name, struct diag 
 {
 	if (!isalnum((unsigned char)name[0]) || strlen(name) >= NAME_TEXT ||
 	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			      "0123456789._-")])
+			      "0123456789_-")])
 		return diag_fail(why, STATUS_USAGE,
-				 "--instance '%s' is not a name (letters, digits, '.', '_', '-')",
-				 name);
+				 "--instance '%s' is not a name (letters, digits, '_', '-')", name);
 	options->place.instance = name;
 	return 0;
 }
@@ -163,7 +167,8 @@ const struct option_row option_rows[] = {
 	 TAKE(take_timeout), false},
 	{"quiet", 'q', NULL, NULL, "say nothing when it worked", SWITCH(quiet), false},
 	{"no-color", 0, NULL, NULL, "no colours (or set NO_COLOR)", SWITCH(no_color), false},
-	{"step", 0, NULL, "rollback", "one commit back", SWITCH(step), true},
+	{"step", 0, NULL, "rollback", "to before the last commit that moved shares", SWITCH(step),
+	 true},
 	{"to", 0, "REV|TAG", "rollback", "back to this revision", TEXT(to), true},
 	{"watch", 'w', NULL, "status", "look again each second, until q", SWITCH(watch), false},
 	{"ttl", 0, "DUR", "lock", "unlock by itself after that time: 30m, 2h, 7d", TAKE(take_ttl),

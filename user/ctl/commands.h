@@ -207,14 +207,4 @@ void say_shares(struct diag *text, const struct service *service);
 /* Append "blue 95%, canary 5%" of what is remembered. */
 void say_remembered(struct diag *text, const struct shares *shares);
 
-/* suggest.c: nearest of the names offered, "" when none is near. */
-struct suggestion {
-	const char *wanted;
-	const char *nearest;
-	unsigned int distance;
-};
-void suggest_offer(struct suggestion *suggestion, const char *name);
-/* " (did you mean 'x'?)" or "" */
-const char *suggest_text(const struct suggestion *suggestion, char buffer[static 96]);
-
 #endif

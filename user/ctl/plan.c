@@ -13,7 +13,8 @@ struct side {
 	uint16_t owner[STEER_SLOTS]; /* slot -> index into pools */
 };
 
-int plan_owners(const struct service *service, uint16_t ret_owner[static STEER_SLOTS])
+/* Index of the pool that owns each slot. Errors: -ENOMEM. */
+static int find_owners(const struct service *service, uint16_t ret_owner[static STEER_SLOTS])
 {
 	auto_free uint16_t *rank = calloc(STEER_SLOTS, sizeof(*rank));
 	auto_free uint16_t *rank_owner = calloc(STEER_SLOTS, sizeof(*rank_owner));
@@ -37,7 +38,7 @@ int plan_owners(const struct service *service, uint16_t ret_owner[static STEER_S
 
 static int side_build(const struct service *service, struct side *side)
 {
-	int result = plan_owners(service, side->owner);
+	int result = find_owners(service, side->owner);
 
 	side->service = service;
 	return result ? result : table_compile(service, &side->table);

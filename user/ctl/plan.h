@@ -28,7 +28,4 @@ int plan_compare(const struct service *before, const struct service *after,
 void plan_backend_slots(const struct steer_table *table, const struct pool *pool,
 			uint32_t *ret_slots);
 
-/* Index of the pool that owns each slot. Errors: -ENOMEM. */
-int plan_owners(const struct service *service, uint16_t ret_owner[static STEER_SLOTS]);
-
 #endif

@@ -13,6 +13,7 @@ struct libscols_table *table_new(const struct run *run, const struct column *col
 			table, columns[i].name, 0,
 			(columns[i].flags & COLUMN_NUMBER ? SCOLS_FL_RIGHT : 0) |
 				(columns[i].flags & COLUMN_WRAP ? SCOLS_FL_WRAP : 0));
+	(void)scols_table_enable_minout(table, 1); /* no blanks behind the last column */
 	if (table && !run->options.no_color && isatty(STDOUT_FILENO))
 		(void)scols_table_enable_colors(table, 1);
 	return table;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/suggest.h"
 #include "ctl/commands.h"
 
 #define ROLLBACK_WAIT_MS 2000 /* for the lock; then a rollback goes on without it */
@@ -141,7 +142,7 @@ int run_revision(struct run *run, const struct journal *journal, const char *nam
 {
 	const struct journal_entry *entries;
 	struct suggestion near = {.wanted = name};
-	char text[96];
+	char text[SUGGEST_TEXT];
 	size_t count;
 
 	*ret_revision = journal_find(journal, name);
@@ -160,7 +161,7 @@ static int unknown_service(struct run *run, const struct policy *policy)
 {
 	struct suggestion near = {.wanted = run->options.service};
 	struct diag names = {0};
-	char text[96];
+	char text[SUGGEST_TEXT];
 
 	for (size_t i = 0; i < policy->n_services; i++) {
 		suggest_offer(&near, policy->services[i].name);
@@ -211,7 +212,7 @@ static int unknown_pool(struct run *run, const struct policy *policy, const char
 {
 	struct suggestion near = {.wanted = pools[0]};
 	struct diag names = {0};
-	char text[96];
+	char text[SUGGEST_TEXT];
 
 	for (size_t p = 0; p < n; p++) {
 		bool is_known = false;

@@ -33,14 +33,6 @@ struct view {
 	uint64_t told;	   /* and its revision; 0 = none yet */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /*
  * Changes with what a commit leaves on disk besides the word: locks are in the journal alone,
  * and the note of the counters is renamed into its place shortly after the swap.
@@ -111,7 +103,7 @@ static void remember_look(struct view *view)
 {
 	json_decref(view->before);
 	view->before = json_deep_copy(json_object_get(view->status, "services"));
-	view->before_ms = now_ms();
+	view->before_ms = time_now_ms();
 }
 
 /* ---- on a terminal ---- */
@@ -121,7 +113,7 @@ static void draw_status(struct view *view, FILE *out, size_t columns)
 	const struct status_sheet sheet = {out, columns};
 	struct status_rates rates = {view->before, 1};
 	const char *back = json_string_value(json_object_get(view->status, "way_back"));
-	int64_t past = now_ms() - view->before_ms;
+	int64_t past = time_now_ms() - view->before_ms;
 	struct diag undo;
 
 	if (past > 0)
@@ -229,7 +221,7 @@ int status_watch(struct run *run)
 	bool is_terminal = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
 	struct view view = {.run = run};
 	enum screen_event event;
-	int64_t due = now_ms() + LOOK_MS;
+	int64_t due = time_now_ms() + LOOK_MS;
 	int result;
 
 	if (run->options.json || run->options.quiet)
@@ -248,10 +240,10 @@ int status_watch(struct run *run)
 			draw(&view, result);
 		else
 			say_change(&view, result);
-		event = screen_wait((int)(due > now_ms() ? due - now_ms() : 0));
+		event = screen_wait((int)(due > time_now_ms() ? due - time_now_ms() : 0));
 		if (event != SCREEN_TICK)
 			continue;
-		due = now_ms() + LOOK_MS;
+		due = time_now_ms() + LOOK_MS;
 		if (!result)
 			remember_look(&view);
 		result = look(&view);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* "Did you mean": the offered name with the fewest edits, when they are few. */
+#include "base/suggest.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "ctl/commands.h"
 
 #define LENGTH_MAX 63
 
@@ -40,7 +39,8 @@ void suggest_offer(struct suggestion *suggestion, const char *name)
 {
 	unsigned int distance = edits(suggestion->wanted, name);
 
-	if (distance > 1 + strlen(suggestion->wanted) / 4)
+	/* A third of the letters wrong is still a slip, more is another word. */
+	if (distance > (strlen(suggestion->wanted) + 2) / 3)
 		return;
 	if (suggestion->nearest && suggestion->distance <= distance)
 		return;
@@ -48,10 +48,10 @@ void suggest_offer(struct suggestion *suggestion, const char *name)
 	suggestion->distance = distance;
 }
 
-const char *suggest_text(const struct suggestion *suggestion, char buffer[static 96])
+const char *suggest_text(const struct suggestion *suggestion, char buffer[static SUGGEST_TEXT])
 {
 	buffer[0] = '\0';
 	if (suggestion->nearest)
-		(void)snprintf(buffer, 96, " (did you mean '%s'?)", suggestion->nearest);
+		(void)snprintf(buffer, SUGGEST_TEXT, " (did you mean '%s'?)", suggestion->nearest);
 	return buffer;
 }
