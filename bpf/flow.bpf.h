@@ -179,28 +179,31 @@ __noinline __u32 choose_of_touched(__u64 hash, __u64 choice)
 	return CHOICE_NOW(choice);
 }
 
-/* RFC 9000 section 17.2.2: long header, fixed bit, type Initial; version 2 (RFC 9369) numbers it 1.
+/*
+ * RFC 9000 section 17.2.2: long header, fixed bit, type Initial; version 2 (RFC 9369) numbers
+ * that type 1.
  */
-static __always_inline bool is_quic_initial(const struct packet *pkt)
+static __always_inline bool is_quic_initial(const struct packet *pkt, const __u8 *payload)
 {
-	const __u8 *payload = pkt->cursor;
-
 	if ((void *)payload + 1 > pkt->end)
 		return false;
 	return (payload[0] & 0xf0) == 0xc0 || (payload[0] & 0xf0) == 0xd0;
 }
 
-/* The cursor stands behind the transport header, whose bounds parse_transport() has checked. */
+/* parse_transport() has checked the lengths; the verifier has lost sight of it by now. */
 static __always_inline enum flow_event event_of(const struct packet *pkt, __be16 *ret_from_port)
 {
-	const struct tcphdr *tcp = pkt->cursor - sizeof(*tcp);
-	const struct udphdr *udp = pkt->cursor - sizeof(*udp);
+	const struct tcphdr *tcp = pkt->transport;
+	const struct udphdr *udp = pkt->transport;
 
-	if (pkt->protocol != IPPROTO_TCP) {
-		*ret_from_port = udp->source;
-		return is_quic_initial(pkt) ? FLOW_BIRTH : FLOW_MORE;
-	}
-	*ret_from_port = tcp->source;
+	*ret_from_port = 0;
+	if ((void *)(udp + 1) > pkt->end)
+		return FLOW_MORE;
+	*ret_from_port = udp->source;
+	if (pkt->protocol != IPPROTO_TCP)
+		return is_quic_initial(pkt, (void *)(udp + 1)) ? FLOW_BIRTH : FLOW_MORE;
+	if ((void *)(tcp + 1) > pkt->end)
+		return FLOW_MORE;
 	if (pkt->is_connection)
 		return FLOW_BIRTH;
 	return tcp->fin || tcp->rst ? FLOW_END : FLOW_MORE;

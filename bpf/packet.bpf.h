@@ -41,6 +41,7 @@ struct packet {
 		struct iphdr *ip4;
 		struct ipv6hdr *ip6;
 	};
+	void *transport; /* TCP or UDP header */
 	const struct steer_bank *bank;
 	const struct steer_frontends *frontends;
 	__u64 mixed;   /* hash of the destination address */

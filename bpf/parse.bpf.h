@@ -8,12 +8,12 @@
 #ifndef STEER_BPF_PARSE_H
 #define STEER_BPF_PARSE_H
 
+#include "extensions.bpf.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
 
 #define VLAN_TAGS      2 /* 802.1ad outside, 802.1Q inside */
 #define VLAN_ID_MASK   0x0fff
-#define EXTENSIONS_MAX 6      /* RFC 8200 section 4.1 lists six that may stand before TCP or UDP */
 #define FRAGMENT4_MASK 0x3fff /* more fragments, or an offset: RFC 791 section 3.1 */
 
 /* As in linux/if_ether.h, but not packed: the type is read as one word, not byte by byte. */
@@ -26,11 +26,6 @@ struct ethernet {
 struct vlan_tag {
 	__be16 tci;
 	__be16 ether_type;
-};
-
-struct extension {
-	__u8 next;
-	__u8 length; /* in units of 8 bytes, without the first 8 (AH: of 4, without the first 8) */
 };
 
 /* Find the network header's type, 0 if cut short; leaves the cursor behind the last tag. */
@@ -97,32 +92,26 @@ static __always_inline int parse_ipv4_payload(struct packet *pkt, int *ret_rest)
 static __always_inline int parse_ipv6_payload(struct packet *pkt, int *ret_rest)
 {
 	struct ipv6hdr *ip = pkt->ip6;
-	int rest = bpf_ntohs(ip->payload_len), bytes;
-	__u8 next = ip->nexthdr;
-	struct extension *ext;
+	int rest = bpf_ntohs(ip->payload_len);
+	__u32 first = pkt->cursor - pkt->start, walk;
 
 	if (ip->version != 6)
 		return refuse(STEER_VERDICT_MALFORMED);
 	if ((void *)(ip + 1) + rest > pkt->end)
 		return refuse(STEER_VERDICT_MALFORMED);
-	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
-		if (next == IPPROTO_FRAGMENT)
-			return refuse(STEER_VERDICT_FRAGMENT);
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_AH) {
-			pkt->protocol = next;
-			*ret_rest = rest;
-			return STEER_NEXT;
-		}
-		ext = pkt->cursor;
-		if ((void *)(ext + 1) > pkt->end)
-			return refuse(STEER_VERDICT_MALFORMED);
-		bytes = next == IPPROTO_AH ? (ext->length + 2) * 4 : (ext->length + 1) * 8;
-		pkt->cursor += bytes;
-		rest -= bytes;
-		next = ext->next;
+	pkt->protocol = ip->nexthdr;
+	if (is_extension(pkt->protocol)) {
+		walk = walk_extensions(pkt->ctx, first, pkt->protocol);
+		if (WALK_IS_OVER(walk))
+			return refuse(WALK_VERDICT(walk));
+		pkt->protocol = WALK_NEXT(walk);
+		pkt->cursor = pkt->start + WALK_OFFSET(walk);
+		rest -= (int)(WALK_OFFSET(walk) - first);
 	}
-	return refuse(STEER_VERDICT_EXTENSIONS);
+	if (pkt->protocol == IPPROTO_FRAGMENT)
+		return refuse(STEER_VERDICT_FRAGMENT);
+	*ret_rest = rest;
+	return STEER_NEXT;
 }
 
 /* @rest: bytes that belong to the packet; what follows them in the frame is padding. */
@@ -130,6 +119,7 @@ static __always_inline int parse_tcp(struct packet *pkt, int rest)
 {
 	struct tcphdr *tcp = pkt->cursor;
 
+	pkt->transport = tcp;
 	if (!take_header(pkt, sizeof(*tcp)) || tcp->doff * 4 < (int)sizeof(*tcp) ||
 	    tcp->doff * 4 > rest)
 		return refuse(STEER_VERDICT_MALFORMED);
@@ -142,6 +132,7 @@ static __always_inline int parse_udp(struct packet *pkt, int rest)
 {
 	struct udphdr *udp = pkt->cursor;
 
+	pkt->transport = udp;
 	if (!take_header(pkt, sizeof(*udp)) || rest < (int)sizeof(*udp))
 		return refuse(STEER_VERDICT_MALFORMED);
 	pkt->port = udp->dest;
