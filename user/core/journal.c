@@ -159,11 +159,11 @@ static json_t *new_line(const char *type, const struct journal_entry *entry)
 	login_name(login);
 	if (!login[0])
 		(void)snprintf(login, sizeof(login), "%s", entry->login);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "type", type, "revision",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "type", type, "revision",
 			 (json_int_t)entry->revision, "parent", (json_int_t)entry->parent, "time",
-			 (json_int_t)time(NULL), "uid", (json_int_t)getuid(), "login",
-			 text_to_json(login), "command", text_to_json(entry->command), "reason",
-			 text_to_json(entry->reason));
+			 (json_int_t)time(NULL), "uid", (json_int_t)getuid(), "window",
+			 (json_int_t)entry->window_s, "login", text_to_json(login), "command",
+			 text_to_json(entry->command), "reason", text_to_json(entry->reason));
 }
 
 /* One write, then fdatasync. What was written in part is taken back. */

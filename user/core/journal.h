@@ -4,7 +4,8 @@
  *
  * Each line is one object: {"type":"intent"|"done"|"abort"|"adopt"|"tag"|"lock"|"unlock",
  * "revision":n, "time":seconds, "uid":n, "login":text, "command":text, "reason":text,
- * "policy":{...} (intent and adopt), "tag":text (tag), "until":seconds (lock, 0 = no end),
+ * "policy":{...} (intent and adopt), "window":seconds (intent: to be confirmed within, 0 = not),
+ * "tag":text (tag), "until":seconds (lock, 0 = no end),
  * "chain":"16 hex digits"}. "chain" is the SipHash-1-3, keyed with the instance key, of the
  * previous chain's 16 digits and this line's canonical JSON without "chain"; the first line
  * follows "0000000000000000".
@@ -31,6 +32,7 @@ struct journal_entry {
 	uint64_t parent;
 	int64_t time; /* seconds since the epoch */
 	uint32_t uid;
+	uint32_t window_s;     /* it was to be confirmed within; 0 = not */
 	char login[NAME_TEXT]; /* who logged in or called sudo, "" = nobody is known */
 	char command[256];
 	char reason[256];

@@ -32,6 +32,7 @@ static void entry_from_line(const json_t *line, struct journal_entry *ret_entry)
 	ret_entry->parent = (uint64_t)json_integer_value(json_object_get(line, "parent"));
 	ret_entry->time = json_integer_value(json_object_get(line, "time"));
 	ret_entry->uid = (uint32_t)json_integer_value(json_object_get(line, "uid"));
+	ret_entry->window_s = (uint32_t)json_integer_value(json_object_get(line, "window"));
 	copy_text(line, "login", ret_entry->login, sizeof(ret_entry->login));
 	copy_text(line, "command", ret_entry->command, sizeof(ret_entry->command));
 	copy_text(line, "reason", ret_entry->reason, sizeof(ret_entry->reason));

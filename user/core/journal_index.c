@@ -16,7 +16,7 @@
 #include "base/siphash.h"
 #include "core/journal_file.h"
 
-#define INDEX_MAGIC 0x3178646e69727473ULL
+#define INDEX_MAGIC 0x3278646e69727473ULL
 
 struct index_head {
 	uint64_t magic;
@@ -36,6 +36,7 @@ struct index_entry {
 	int64_t time;
 	struct journal_line line;
 	uint32_t uid;
+	uint32_t window_s;
 	bool is_adopted;
 };
 
@@ -83,6 +84,7 @@ static bool take_entry(struct cursor *from, struct journal_entry *ret,
 	ret->parent = fixed.parent;
 	ret->time = fixed.time;
 	ret->uid = fixed.uid;
+	ret->window_s = fixed.window_s;
 	ret->is_adopted = fixed.is_adopted;
 	*ret_line = fixed.line;
 	return true;
@@ -97,6 +99,7 @@ static void put_entry(FILE *file, const struct journal_entry *entry,
 		.time = entry->time,
 		.line = *line,
 		.uid = entry->uid,
+		.window_s = entry->window_s,
 		.is_adopted = entry->is_adopted,
 	};
 

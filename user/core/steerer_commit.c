@@ -81,6 +81,7 @@ int steerer_commit(struct steerer *steerer, struct policy *next, const struct co
 	int error;
 
 	entry.parent = live;
+	entry.window_s = note->confirm_within_s;
 	next->revision = entry.revision;
 	error = stamp_services(&steerer->policy, next);
 	if (error)

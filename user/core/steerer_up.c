@@ -27,8 +27,29 @@
 #define UP_LOCK_TRIES 3 /* a "down" may remove the directory while "up" waits for its lock */
 
 /* Policy to start with: the journal's newest over the configuration's, or the latter alone. */
+/* Nobody confirmed the newest revision before everything went: its fallback then. */
+static int take_fallback(struct steerer *steerer, struct policy *newest, struct diag *notice,
+			 struct diag *why)
+{
+	size_t n;
+	const struct journal_entry *entries = journal_entries(steerer->journal, &n);
+	struct policy back = {0};
+	bool changed = false;
+	int error = 0;
+
+	if (n && entries[n - 1].window_s)
+		error = generation_way_back(newest, false, &back, &changed, why);
+	if (error || !changed)
+		return error;
+	diag_line(notice, "revision %lu was not confirmed before the restart: rolled back",
+		  (unsigned long)newest->revision);
+	policy_free(newest);
+	*newest = back;
+	return 0;
+}
+
 static int first_policy(struct steerer *steerer, const struct policy *config,
-			struct policy *ret_policy, struct diag *why)
+			struct policy *ret_policy, struct diag *notice, struct diag *why)
 {
 	auto_free struct id_set *taken = calloc(1, sizeof(*taken));
 	uint64_t head = journal_head(steerer->journal);
@@ -41,6 +62,8 @@ static int first_policy(struct steerer *steerer, const struct policy *config,
 		return diag_fail(why, error, "out of memory");
 	if (head) {
 		error = journal_policy(steerer->journal, head, &newest, why);
+		if (!error)
+			error = take_fallback(steerer, &newest, notice, why);
 		if (!error)
 			error = inventory_merge(&newest, config, &first, why);
 		policy_free(&newest);
@@ -77,7 +100,7 @@ static int drop_pending(struct steerer *steerer, struct diag *notice, struct dia
 }
 
 static int install_first(struct steerer *steerer, const struct policy *config,
-			 const struct commit_note *note, struct diag *why)
+			 const struct commit_note *note, struct diag *notice, struct diag *why)
 {
 	struct journal_entry entry = {.revision = journal_head(steerer->journal) + 1,
 				      .parent = journal_head(steerer->journal),
@@ -86,7 +109,7 @@ static int install_first(struct steerer *steerer, const struct policy *config,
 	const struct install install = {0};
 	struct policy first = {0};
 	uint32_t bank;
-	int error = first_policy(steerer, config, &first, why);
+	int error = first_policy(steerer, config, &first, notice, why);
 
 	if (error)
 		return error;
@@ -208,7 +231,7 @@ static int start(struct steerer *steerer, const struct policy *config,
 	if (!error)
 		error = drop_pending(steerer, notice, why);
 	if (!error)
-		error = install_first(steerer, config, note, why);
+		error = install_first(steerer, config, note, notice, why);
 	return error ? error : attach_all(steerer, config, false, notice, why);
 }
 
