@@ -1,34 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * httpload: HTTP/1.0 GETs from many client addresses, and who answered how often.
- *
- * Source addresses need a local route (`ip route add local RANGE dev lo`) and nothing else: they
- * are bound with IP_FREEBIND. Used by the demo and the netns tests; knows nothing of steer.
+ * httpload: HTTP/1.0 GETs from many client addresses, and who answered how often. Used by the
+ * demo and the netns tests; knows nothing of steer.
  */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "harness/tools/clients.h"
 
 #define PARALLEL_MAX 1024
 #define NAMES_MAX    64
 #define NAME_TEXT    64
 #define ANSWER_MAX   2048
-
-struct range {
-	int family;
-	uint8_t first[16]; /* network order; IPv4 uses 4 bytes */
-	uint64_t clients;  /* consecutive IPv4 addresses, or consecutive IPv6 /64s */
-};
 
 struct connection {
 	int fd; /* -1 is free */
@@ -46,8 +30,7 @@ struct tally {
 
 static struct {
 	struct range sources;
-	struct sockaddr_storage target;
-	socklen_t target_size;
+	struct target target;
 	uint64_t count; /* 0: one for each client */
 	int64_t time_ms;
 	int64_t wait_ms;
@@ -78,127 +61,11 @@ static void die(const char *what, const char *text)
 	exit(2);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static uint64_t parse_number(const char *text, uint64_t lowest, uint64_t highest)
-{
-	char *end;
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || value < lowest || value > highest)
-		die("not a number in range:", text);
-	return value;
-}
-
-/* The part that numbers clients: the IPv4 address, or the upper 64 bits of the IPv6 one. */
-static uint64_t get_number(int family, const uint8_t *bytes)
-{
-	uint64_t number = 0;
-
-	for (int i = 0; i < (family == AF_INET ? 4 : 8); i++)
-		number = number << 8 | bytes[i];
-	return number;
-}
-
-static void put_number(int family, uint8_t *bytes, uint64_t number)
-{
-	for (int i = family == AF_INET ? 3 : 7; i >= 0; i--, number >>= 8)
-		bytes[i] = (uint8_t)number;
-}
-
-static void parse_sources(const char *text, struct range *ret_range)
-{
-	struct range range = {.family = strchr(text, ':') ? AF_INET6 : AF_INET, .clients = 1};
-	unsigned int bits = range.family == AF_INET ? 32 : 64;
-	char copy[128];
-	char *mark;
-	char kind;
-
-	if (strlen(text) >= sizeof(copy))
-		die("not a range:", text);
-	(void)strcpy(copy, text);
-	mark = copy + strcspn(copy, "-/");
-	kind = *mark;
-	if (kind)
-		*mark++ = '\0';
-	if (inet_pton(range.family, copy, range.first) != 1)
-		die("not an address:", copy);
-	if (kind == '/') {
-		uint64_t length = parse_number(mark, bits - 31, bits);
-		uint64_t first = get_number(range.family, range.first);
-
-		range.clients = 1ULL << (bits - length);
-		put_number(range.family, range.first, first & ~(range.clients - 1));
-		if (range.family == AF_INET6)
-			range.first[15] |= !range.first[15]; /* host ::1, not the router anycast */
-	} else if (kind == '-') {
-		uint8_t last[16];
-
-		if (inet_pton(range.family, mark, last) != 1 ||
-		    get_number(range.family, last) < get_number(range.family, range.first))
-			die("not a range:", text);
-		range.clients =
-			get_number(range.family, last) - get_number(range.family, range.first) + 1;
-	}
-	*ret_range = range;
-}
-
-static void parse_target(const char *text)
-{
-	struct sockaddr_in *ipv4 = (void *)&options.target;
-	struct sockaddr_in6 *ipv6 = (void *)&options.target;
-	char copy[128];
-	char *colon;
-	in_port_t port;
-
-	if (strncmp(text, "http://", 7) == 0)
-		text += 7;
-	if (strlen(text) >= sizeof(copy))
-		die("not ADDRESS:PORT:", text);
-	(void)strcpy(copy, text);
-	colon = strrchr(copy, ':');
-	if (!colon)
-		die("not ADDRESS:PORT:", text);
-	*colon = '\0';
-	port = htons((uint16_t)parse_number(colon + 1, 1, 65535));
-	if (copy[0] == '[' && colon[-1] == ']') {
-		colon[-1] = '\0';
-		*ipv6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
-		if (inet_pton(AF_INET6, copy + 1, &ipv6->sin6_addr) != 1)
-			die("not an IPv6 address:", copy + 1);
-		options.target_size = sizeof(*ipv6);
-	} else {
-		*ipv4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
-		if (inet_pton(AF_INET, copy, &ipv4->sin_addr) != 1)
-			die("not an IPv4 address:", copy);
-		options.target_size = sizeof(*ipv4);
-	}
-}
-
-static void client_address(uint64_t client, uint8_t ret_bytes[16])
-{
-	const struct range *range = &options.sources;
-
-	memcpy(ret_bytes, range->first, 16);
-	put_number(range->family, ret_bytes, get_number(range->family, range->first) + client);
-}
-
 static void print_client(uint64_t client, const char *name)
 {
-	uint8_t bytes[16];
 	char text[INET6_ADDRSTRLEN];
 
-	client_address(client, bytes);
-	(void)printf("client %s %s\n", inet_ntop(options.sources.family, bytes, text, sizeof(text)),
-		     name);
+	(void)printf("client %s %s\n", client_text(&options.sources, client, text), name);
 }
 
 static void fail(uint64_t client, const char *what, int error)
@@ -215,25 +82,6 @@ static void release(struct connection *connection)
 	connection->fd = -1;
 }
 
-static int bind_client(int fd, uint64_t client)
-{
-	struct sockaddr_in ipv4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6};
-	bool is_ipv4 = options.sources.family == AF_INET;
-	uint8_t bytes[16];
-	int on = 1;
-
-	client_address(client, bytes);
-	memcpy(&ipv4.sin_addr, bytes, 4);
-	memcpy(&ipv6.sin6_addr, bytes, 16);
-	/* IP_BIND_ADDRESS_NO_PORT works for IPv6 too; IPV6_FREEBIND is newer than IP_FREEBIND. */
-	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) ||
-	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)))
-		return -1;
-	return bind(fd, is_ipv4 ? (void *)&ipv4 : (void *)&ipv6,
-		    is_ipv4 ? sizeof(ipv4) : sizeof(ipv6));
-}
-
 static void start(struct connection *connection, uint64_t client)
 {
 	struct epoll_event event = {.events = EPOLLOUT, .data.ptr = connection};
@@ -248,10 +96,10 @@ static void start(struct connection *connection, uint64_t client)
 	connection->deadline_ms = now_ms() + options.wait_ms;
 	connection->is_sent = false;
 	connection->size = 0;
-	if (bind_client(fd, client)) {
+	if (bind_client(fd, &options.sources, client)) {
 		fail(client, "bind", errno);
 		release(connection);
-	} else if (connect(fd, (void *)&options.target, options.target_size) &&
+	} else if (connect(fd, (void *)&options.target.address, options.target.size) &&
 		   errno != EINPROGRESS) {
 		fail(client, "connect", errno);
 		release(connection);
@@ -422,8 +270,8 @@ static void parse_options(int argc, char **argv)
 	if (!sources || optind != argc - 1 || strlen(options.path) > 400)
 		die("sources and one target are needed, got", optind < argc ? argv[optind] : "");
 	parse_sources(sources, &options.sources);
-	parse_target(argv[optind]);
-	if (options.target.ss_family != options.sources.family)
+	parse_target(argv[optind], &options.target);
+	if (options.target.address.ss_family != options.sources.family)
 		die("sources and target are of different families:", argv[optind]);
 	if (!options.count)
 		options.count = options.sources.clients;
