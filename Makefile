@@ -49,7 +49,7 @@ CTL_SRC   := $(wildcard user/ctl/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 PROG_SRC  := $(wildcard tests/program/test_*.c)
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
-HARN_SRC  := $(wildcard tests/harness/*.c)
+HARN_SRC  := $(filter-out %.bpf.c,$(wildcard tests/harness/*.c))
 TOOL_SRC  := $(wildcard tests/harness/tools/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -101,9 +101,11 @@ $(call obj,$(BENCH_SRC)): | $(BENCH_SKELS)
 $(BUILD)/steer-bench: $(call obj,$(BENCH_SRC)) $(call obj,$(HARN_SRC)) $(BUILD)/libsteer.a
 	$(if $(V),,@)$(if $(V),,echo "  LINK  $@" &&) $(CC) $(CFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 
+$(BUILD)/tests/harness/tools/flood.o: | $(BUILD)/tests/harness/flood.skel.h
+$(BUILD)/tools/flood: TOOL_LIBS := $(shell pkg-config --libs libbpf)
 $(BUILD)/tools/%: $(BUILD)/tests/harness/tools/%.o
 	@mkdir -p $(@D)
-	$(if $(V),,@)$(if $(V),,echo "  LINK  $@" &&) $(CC) $(CFLAGS) $^ -o $@
+	$(if $(V),,@)$(if $(V),,echo "  LINK  $@" &&) $(CC) $(CFLAGS) $^ $(TOOL_LIBS) -o $@
 
 # ---- proof ------------------------------------------------------------------------------------
 check: tests
