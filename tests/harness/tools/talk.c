@@ -351,6 +351,7 @@ static void open_log(const char *path)
 	options.log = fopen(path, "w");
 	if (!options.log)
 		die("cannot write log", path);
+	setlinebuf(options.log);
 }
 
 static void parse_options(int argc, char **argv)
