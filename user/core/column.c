@@ -82,14 +82,17 @@ static int read_table(struct build *build, uint32_t number, struct steer_table *
 	return error;
 }
 
-/* A transition that begins now is told from all before it by the generation that begins it. */
-static void step(const struct build *build, struct column *column, const struct transition *from,
-		 const struct steer_table *was, const struct steer_table *next, uint64_t hold_ms,
-		 struct transition *ret)
+/*
+ * A transition that begins is told from all before it by the generation that begins it: that of
+ * the bank in @role, for a way back from the settled bank begins another one than the live bank.
+ */
+static void step(const struct build *build, struct column *column, enum role role,
+		 const struct transition *from, const struct steer_table *was,
+		 const struct steer_table *next, uint64_t hold_ms, struct transition *ret)
 {
 	transition_step(from, was->backend, next->backend, column->now_ms, hold_ms, ret);
 	if (ret->touched && ret->era != from->era)
-		ret->era = (uint32_t)build->planned[ROLE_LIVE].bank.generation;
+		ret->era = (uint32_t)build->planned[role].bank.generation;
 }
 
 static void forget_maintained(const struct service *service, const struct steer_table *now,
@@ -133,7 +136,7 @@ static int step_from_running(struct build *build, struct column *column, uint32_
 	if (!error)
 		error = read_table(build, now, &column->next);
 	if (!error)
-		step(build, column, &column->from, &column->now, &column->next,
+		step(build, column, ROLE_LIVE, &column->from, &column->now, &column->next,
 		     install->is_cut ? 0 : column->hold_ms, &column->live);
 	if (!error && install->is_selected_later && column->live.touched)
 		transition_extend(&column->live, later(column->now_ms, column->hold_ms));
@@ -188,8 +191,8 @@ static int put_way(struct build *build, struct column *column, const struct serv
 	for (int i = 0; i < 3 && !error; i++) {
 		memset(&column->to, 0, sizeof(column->to));
 		if (to != now || from[i]->touched)
-			step(build, column, from[i], &column->now, &column->next, column->hold_ms,
-			     &column->to);
+			step(build, column, (enum role)(first + i), from[i], &column->now,
+			     &column->next, column->hold_ms, &column->to);
 		error = put_service(build, (enum role)(first + i), column, to, &column->to);
 	}
 	return error ? error : put_service(build, (enum role)(first + 3), column, to, &settled);
