@@ -109,34 +109,42 @@ static __always_inline bool sweep_some(bool is_touched)
 
 static int tick(void *map, __u32 *key, struct timer_cell *cell)
 {
-	bool is_touched = live_bank()->flags & STEER_BANK_TOUCHED;
-	bool is_due, is_dirty;
+	bool is_touched, is_due, is_dirty;
 
 	(void)map;
 	(void)key;
+	/* Before the word is read: who swaps it later than that finds no timer and starts one. */
+	__sync_lock_test_and_set(&control.is_ticking, 0);
+	is_touched = live_bank()->flags & STEER_BANK_TOUCHED;
 	advance_clocks();
 	is_due = follow_due();
 	is_dirty = sweep_some(is_touched);
-	if (is_touched || is_due || is_dirty)
+	if (is_touched || is_due || is_dirty) {
 		bpf_timer_start(&cell->timer, STEER_TICK_NS, 0);
-	else
-		control.is_ticking = 0;
+		control.is_ticking = 1;
+	}
 	return 0;
 }
 
-/* Run by user space: start the timer, or leave it running. */
+/*
+ * Run by user space: start the timer, or leave it running, for starting it again puts it off, and
+ * commits may follow each other faster than it ticks. A timer that is new ticks nowhere yet.
+ */
 SEC("syscall")
 int arm(void *unused)
 {
 	__u32 first = 0;
 	struct timer_cell *cell = bpf_map_lookup_elem(&timers, &first);
+	bool is_new;
 
 	(void)unused;
 	if (!cell)
 		return -1;
-	bpf_timer_init(&cell->timer, &timers, CLOCK_BOOTTIME); /* fails when it is */
+	is_new = bpf_timer_init(&cell->timer, &timers, CLOCK_BOOTTIME) == 0; /* fails when it is */
 	if (bpf_timer_set_callback(&cell->timer, tick))
 		return -1;
+	if (!is_new && *(volatile __u32 *)&control.is_ticking)
+		return 0;
 	control.is_ticking = 1;
 	return (int)bpf_timer_start(&cell->timer, STEER_TICK_NS, 0);
 }

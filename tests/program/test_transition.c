@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -420,6 +421,22 @@ static void a_commit_to_one_service_leaves_the_others_settled(void **state)
 	assert_int_equal(timing_counters(&dp).births, 0);
 }
 
+static void commits_in_quick_succession_do_not_hold_the_timer_up(void **state)
+{
+	uint32_t ticks;
+	struct diag why = {0};
+	const struct timespec nap = {.tv_nsec = STEER_TICK_NS / 10};
+
+	(void)state;
+	switch_to("green");
+	ticks = dp.control->ticks;
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(dataplane_arm(&dp, &why), 0);
+		(void)nanosleep(&nap, NULL);
+	}
+	assert_true(dp.control->ticks - ticks >= 2);
+}
+
 #define RULE(claim) cmocka_unit_test_setup_teardown(claim, begin, end)
 
 int main(void)
@@ -441,6 +458,7 @@ int main(void)
 		RULE(the_first_deadline_ends_origins_and_the_last_one_records),
 		RULE(steady_state_touches_no_record),
 		RULE(a_commit_to_one_service_leaves_the_others_settled),
+		RULE(commits_in_quick_succession_do_not_hold_the_timer_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
