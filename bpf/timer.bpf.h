@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * timer: what must happen although every process may be gone. Armed by user space with arm()
- * after a commit that touches something; it stops by itself when nothing is touched or due and
- * the flow table is empty.
+ * around the swap of a commit that touches something; it stops by itself some seconds after
+ * nothing is touched or due any more and the flow table is empty.
  *
  * One tick advances the epoch that flow records are stamped with, selects the live bank's timed
  * successor when that is due, by the same compare-and-swap as a commit, and sweeps a part of the
@@ -119,7 +119,9 @@ static int tick(void *map, __u32 *key, struct timer_cell *cell)
 	advance_clocks();
 	is_due = follow_due();
 	is_dirty = sweep_some(is_touched);
-	if (is_touched || is_due || is_dirty) {
+	if (is_touched || is_due || is_dirty)
+		control.idle_ticks = 0;
+	if (++control.idle_ticks <= STEER_IDLE_TICKS) {
 		bpf_timer_start(&cell->timer, STEER_TICK_NS, 0);
 		control.is_ticking = 1;
 	}
@@ -143,6 +145,7 @@ int arm(void *unused)
 	is_new = bpf_timer_init(&cell->timer, &timers, CLOCK_BOOTTIME) == 0; /* fails when it is */
 	if (bpf_timer_set_callback(&cell->timer, tick))
 		return -1;
+	control.idle_ticks = 0;
 	if (!is_new && *(volatile __u32 *)&control.is_ticking)
 		return 0;
 	control.is_ticking = 1;

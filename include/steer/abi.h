@@ -127,7 +127,8 @@ struct steer_control {
 	__u32 sweep_found; /* records met since it swept bucket 0 */
 	__u32 is_ticking;  /* the timer is armed */
 	__u32 ticks;	   /* how often it has run */
-	__u32 pad1[7];
+	__u32 idle_ticks;  /* since there was last anything to do */
+	__u32 pad1[6];
 	__u64 hash_key[2]; /* secret; slot_hash is drawn from it, flow tags are keyed with it */
 	__u64 pad2[6];
 	struct steer_links links[STEER_BANKS];
@@ -209,6 +210,7 @@ enum steer_flow_state {
 #define STEER_FLOW_STAMP(flow)	 ((__u32)(flow)&63)
 
 #define STEER_TICK_NS	     250000000ULL /* period of the timer */
+#define STEER_IDLE_TICKS     40		  /* a commit has as long between arming and its swap */
 #define STEER_EPOCH_TICKS    8		  /* an epoch is 2 s */
 #define STEER_EPOCH_NS	     (STEER_EPOCH_TICKS * STEER_TICK_NS)
 #define STEER_SWEEP_BUCKETS  2048 /* per tick */

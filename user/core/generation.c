@@ -146,11 +146,15 @@ int generation_select(struct dataplane *dp, const struct policy *live, uint64_t 
 
 	if (is_timed && links->hold_ns)
 		links->due_ns = touched_now_ms() * 1000000 + links->hold_ns;
-	error = dataplane_swap(dp, expected, bank);
+	/* Before the swap, for this process may die right after it. */
+	error = is_timed ? dataplane_arm(dp, why) : 0;
+	/* A way back must not fail for that: settling late is better than not going back. */
+	if (!error || links->hold_ns)
+		error = dataplane_swap(dp, expected, bank);
 	if (error)
 		return error;
 	if (is_timed)
-		(void)dataplane_arm(dp, why);
+		(void)dataplane_arm(dp, NULL);
 	for (size_t s = 0; s < live->n_services; s++)
 		for (size_t p = 0; p < live->services[s].n_pools; p++)
 			for (size_t b = 0; b < live->services[s].pools[p].n_backends; b++)
