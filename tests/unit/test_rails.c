@@ -116,6 +116,22 @@ static void durations_have_a_unit_and_an_end(void **state)
 		assert_int_equal(duration_parse(bad[i], 86400000, &ms, &why), -EINVAL);
 }
 
+static void an_armed_window_refuses_with_the_time_left_and_where_it_ends(void **state)
+{
+	const struct steerer_window none = {0};
+	const struct steerer_window armed = {
+		.is_armed = true, .left_ms = 272000, .revision = 7, .fallback_revision = 8};
+	struct diag fact = {0};
+
+	(void)state;
+	assert_false(rail_window(&none, &fact));
+	assert_string_equal(fact.text, "");
+	assert_true(rail_window(&armed, &fact));
+	assert_non_null(strstr(fact.text, "revision 7 "));
+	assert_non_null(strstr(fact.text, "in 4m32s"));
+	assert_non_null(strstr(fact.text, "to revision 8"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +139,7 @@ int main(void)
 		cmocka_unit_test(a_dead_pool_may_lose_clients_or_keep_them),
 		cmocka_unit_test(a_lock_names_who_when_until_and_why),
 		cmocka_unit_test(durations_have_a_unit_and_an_end),
+		cmocka_unit_test(an_armed_window_refuses_with_the_time_left_and_where_it_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,3 +52,28 @@ int duration_parse(const char *text, int64_t most_ms, int64_t *ret_ms, struct di
 	return diag_fail(why, -EINVAL, "'%s' is not a duration (accepted: 500ms, 5s, 2m, 1h, 7d)",
 			 text);
 }
+
+const char *duration_format(uint64_t ms, char buffer[static DURATION_TEXT])
+{
+	static const struct {
+		uint64_t ms;
+		char unit;
+	} units[] = {{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
+
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(units); i++) {
+		unsigned long long rest = ms % units[i].ms / units[i + 1].ms;
+
+		if (ms < units[i].ms)
+			continue;
+		(void)snprintf(buffer, DURATION_TEXT, rest ? "%llu%c%llu%c" : "%llu%c",
+			       (unsigned long long)(ms / units[i].ms), units[i].unit, rest,
+			       units[i + 1].unit);
+		return buffer;
+	}
+	if (ms >= 10000 || ms % 1000 < 100)
+		(void)snprintf(buffer, DURATION_TEXT, "%llus", (unsigned long long)(ms / 1000));
+	else
+		(void)snprintf(buffer, DURATION_TEXT, "%llu.%llus", (unsigned long long)(ms / 1000),
+			       (unsigned long long)(ms % 1000 / 100));
+	return buffer;
+}

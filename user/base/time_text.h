@@ -24,4 +24,9 @@ const char *time_format(int64_t seconds, char buffer[static TIME_TEXT]);
  */
 int duration_parse(const char *text, int64_t most_ms, int64_t *ret_ms, struct diag *why);
 
+#define DURATION_TEXT 32
+
+/* Print the two largest units: "4m32s", "1h5m", "12s", "0.4s". Returns @buffer. */
+const char *duration_format(uint64_t ms, char buffer[static DURATION_TEXT]);
+
 #endif

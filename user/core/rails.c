@@ -13,6 +13,7 @@ const char *const rail_names[RAIL_COUNT] = {
 	[RAIL_HEALTH] = "health",
 	[RAIL_LOCK] = "lock",
 	[RAIL_DRIFT] = "drift",
+	[RAIL_WINDOW] = "window",
 };
 
 /* Does @pool get more clients in @after than in @before, or the same with backends lost? */
@@ -79,4 +80,19 @@ bool rail_drift(const struct steerer *steerer, struct diag *ret_fact)
 		(void)diag_fail(ret_fact, 0, "%.*s", (int)strcspn(findings.text, "\n"),
 				findings.text);
 	return ret_fact->text[0] != '\0';
+}
+
+bool rail_window(const struct steerer_window *window, struct diag *ret_fact)
+{
+	char left[DURATION_TEXT];
+
+	if (!window->is_armed)
+		return false;
+	(void)diag_fail(ret_fact, 0,
+			"revision %llu waits to be confirmed and undoes itself in %s (to revision "
+			"%llu)",
+			(unsigned long long)window->revision,
+			duration_format(window->left_ms, left),
+			(unsigned long long)window->fallback_revision);
+	return true;
 }

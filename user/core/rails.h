@@ -14,6 +14,7 @@ enum rail {
 	RAIL_HEALTH, /* a pool would get clients and none of its backends may take them */
 	RAIL_LOCK,   /* somebody locked, see journal_lock() */
 	RAIL_DRIFT,  /* the kernel holds what steer did not make */
+	RAIL_WINDOW, /* a commit waits to be confirmed, see steerer_window() */
 	RAIL_COUNT,
 };
 
@@ -27,5 +28,8 @@ bool rail_lock(const struct journal_lock *lock, struct diag *ret_fact);
 
 /* Refuses too where memory or a map cannot be read. */
 bool rail_drift(const struct steerer *steerer, struct diag *ret_fact);
+
+/* Refuses while @window is armed. */
+bool rail_window(const struct steerer_window *window, struct diag *ret_fact);
 
 #endif

@@ -63,10 +63,11 @@ uint64_t steerer_generation(const struct steerer *steerer);
 uint64_t steerer_digest(const struct steerer *steerer);
 
 struct commit_note {
-	const char *command;	   /* as the operator typed it, for the journal */
-	const char *reason;	   /* may be NULL */
-	bool cut;		   /* open connections move at once */
-	uint32_t confirm_within_s; /* go back unless confirmed by then; 0 = no window */
+	const char *command; /* as the operator typed it, for the journal */
+	const char *reason;  /* may be NULL */
+	bool cut;	     /* open connections move at once as well */
+	bool keeps_window; /* an armed window stays armed until its time; its fallback is rebuilt */
+	uint32_t confirm_within_s; /* goes back by itself unless confirmed; 0 = not armed */
 };
 
 /*
@@ -136,6 +137,85 @@ int steerer_down(const struct steerer_place *place, int timeout_ms, struct diag 
  */
 int steerer_merge(const struct steerer *steerer, const struct policy *config,
 		  struct policy *ret_next, struct diag *why);
+
+/* A commit that goes back by itself, with every process gone, unless it is confirmed. */
+struct steerer_window {
+	bool is_armed;
+	uint64_t left_ms;
+	uint64_t revision;	    /* that is to be confirmed: the live one */
+	uint64_t fallback_revision; /* that becomes live when nobody confirms */
+};
+
+/* Is a window armed on the live revision? Errors: none; @ret_window is all zero without one. */
+int steerer_window(const struct steerer *steerer, struct steerer_window *ret_window);
+
+/*
+ * steerer_confirm - keep what is live: the armed window is over.
+ *
+ * Errors: -ENODATA no window is armed; -ESTALE it ran out, or somebody committed meanwhile; of
+ * steerer_commit().
+ */
+int steerer_confirm(struct steerer *steerer, const struct commit_note *note, struct diag *why);
+
+/*
+ * steerer_cancel - go back to the fallback of the armed window now, as the timer would.
+ *
+ * Needs no lock, as a rollback. Errors: -ENODATA no window is armed; of steerer_rollback().
+ */
+int steerer_cancel(struct steerer *steerer, const struct commit_note *note, struct diag *notice,
+		   struct diag *why);
+
+/* The time in which open connections finish where they began, of one service. */
+struct steerer_transition {
+	uint32_t touched; /* slots; 0 = settled */
+	uint64_t left_ms; /* until it is settled; UINT64_MAX = it has no deadline */
+};
+
+/* @service  index in the live policy. Errors: -EINVAL no such service; -ENOENT, -ENOMEM. */
+int steerer_transition(const struct steerer *steerer, size_t service,
+		       struct steerer_transition *ret_transition);
+
+/* What still leads to a backend besides the tables of now. */
+struct steerer_bound {
+	uint32_t recorded;	     /* live flow records whose backend it is: exact */
+	uint64_t unrecorded_seen;    /* packets it ever got; unrecorded flows show as growth */
+	uint64_t last_packet_ms_ago; /* UINT64_MAX: the kernel keeps no time of it */
+	uint32_t slots_origin;	     /* touched slots whose origin it is */
+};
+
+/*
+ * steerer_bounds - the same for @count backends in one pass over the records.
+ *
+ * A backend that the live policy does not have (any more) is bound to nothing.
+ * Errors: -ENOMEM; the map's.
+ */
+int steerer_bounds(const struct steerer *steerer, const uint32_t *ids, size_t count,
+		   struct steerer_bound *ret_bounds);
+int steerer_bound(const struct steerer *steerer, uint32_t backend_id,
+		  struct steerer_bound *ret_bound);
+
+/* What decides where a packet of an open connection goes. */
+enum flow_rule {
+	FLOW_SLOT,   /* the slot is not touched, or the policy of UDP is 'packet': now */
+	FLOW_ORIGIN, /* the slot is touched and the flow has no record */
+	FLOW_RECORD,
+	FLOW_RULE_COUNT,
+};
+
+struct flow {
+	struct address client;
+	uint16_t client_port;		 /* host order */
+	const struct frontend *frontend; /* its port is not 0 */
+};
+
+struct flow_decision {
+	enum flow_rule rule;
+	uint32_t backend_id; /* 0 = none */
+};
+
+/* steerer_flow_rule - which rule decides for @flow of @service, and for whom. */
+int steerer_flow_rule(const struct steerer *steerer, size_t service, const struct flow *flow,
+		      struct flow_decision *ret_decision);
 
 struct counter {
 	uint64_t packets;

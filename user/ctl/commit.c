@@ -30,6 +30,7 @@ static const char *way_on(enum rail rail)
 	static const char *const ways[RAIL_COUNT] = {
 		[RAIL_HEALTH] = "give it a backend first ('steerctl weight')",
 		[RAIL_LOCK] = "'steerctl unlock', or wait; 'steerctl rollback' works",
+		[RAIL_WINDOW] = "'steerctl rollback' works",
 		[RAIL_DRIFT] =
 			"'steerctl verify' tells all, 'rollback' works, 'down' and 'up' build anew",
 	};
