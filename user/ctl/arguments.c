@@ -14,7 +14,7 @@
 #include "base/suggest.h"
 #include "ctl/commands.h"
 
-#define OPTIONS_MAX 32 /* rows of the table and the empty one after them */
+#define OPTIONS_MAX 48 /* rows of the table and the empty one after them */
 
 enum option_key { KEY_LONG = 256 }; /* + row of the table, for options without a letter */
 
@@ -173,6 +173,18 @@ static int read_options(struct run *run, int argc, char **argv, uint64_t *ret_se
 	return result;
 }
 
+bool option_is_of(const struct option_row *row, const char *command)
+{
+	size_t length = strlen(command);
+
+	for (const char *at = row->command; at && *at; at += strspn(at, " ")) {
+		if (strncmp(at, command, length) == 0 && (at[length] == ' ' || !at[length]))
+			return true;
+		at += strcspn(at, " ");
+	}
+	return !row->command;
+}
+
 static int check_usage(struct run *run, uint64_t seen)
 {
 	const struct command *c = run->command;
@@ -180,7 +192,7 @@ static int check_usage(struct run *run, uint64_t seen)
 	for (size_t i = 0; i < n_option_rows; i++) {
 		const struct option_row *row = &option_rows[i];
 
-		if ((seen >> i & 1) && row->command && strcmp(row->command, c->name) != 0)
+		if ((seen >> i & 1) && !option_is_of(row, c->name))
 			return diag_fail(&run->why, STATUS_USAGE, "--%s is an option of '%s' only",
 					 row->name, row->command);
 	}

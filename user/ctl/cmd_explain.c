@@ -2,6 +2,8 @@
 /* explain: which backend a client meets, why, and what the next step would change. */
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +11,13 @@
 #include "base/share.h"
 #include "core/cohort.h"
 #include "core/next_step.h"
+#include "core/policy_json.h"
 #include "core/table.h"
 #include "ctl/commands.h"
 
-/* Take ":PORT" off; the client's port does not decide anything. */
-static int parse_client(const char *text, struct address *ret_client, struct diag *why)
+/* @ret_port 0: none is given. */
+static int parse_client(const char *text, struct address *ret_client, uint16_t *ret_port,
+			struct diag *why)
 {
 	char copy[128];
 	char *start = copy, *colon, *end;
@@ -37,6 +41,7 @@ static int parse_client(const char *text, struct address *ret_client, struct dia
 		if (end == colon + 1 || *end || port > 65535)
 			return diag_fail(why, STATUS_USAGE, "'%s' is not a port (0 to 65535)",
 					 colon + 1);
+		*ret_port = (uint16_t)port;
 	}
 	return address_parse(start, ret_client, why);
 }
@@ -77,6 +82,7 @@ struct question {
 	struct steerer *steerer;
 	const struct service *service;
 	struct address client;
+	uint16_t port; /* 0: no connection is asked about */
 	uint32_t slot;
 };
 
@@ -151,11 +157,49 @@ static void say_why(const struct question *q, const struct route *route, bool is
 	diag_add(text, " (slot %u)", q->slot);
 }
 
+/* What decides for the packets of one open connection to each frontend it could be to. */
+static json_t *explain_flows(const struct question *q, struct diag *text)
+{
+	static const char *const names[] = {
+		[FLOW_SLOT] = "slot", [FLOW_ORIGIN] = "origin", [FLOW_RECORD] = "record"};
+	static const char *const meanings[] = {
+		[FLOW_SLOT] = "its slot, which is not in transition",
+		[FLOW_ORIGIN] =
+			"the slot's origin: it has no record, so it began before the change",
+		[FLOW_RECORD] = "its record: it began in the transition"};
+	size_t index = (size_t)(q->service - steerer_policy(q->steerer)->services);
+	json_t *list = json_array();
+
+	for (size_t i = 0; q->port && i < q->service->n_frontends; i++) {
+		const struct frontend *frontend = &q->service->frontends[i];
+		const struct flow flow = {q->client, q->port, frontend};
+		struct flow_decision decision;
+		const struct backend *backend;
+		char address[ADDRESS_TEXT];
+
+		if (frontend->port == 0 ||
+		    address_is_ipv4(&frontend->address) != address_is_ipv4(&q->client) ||
+		    steerer_flow_rule(q->steerer, index, &flow, &decision))
+			continue;
+		backend = backend_of(q->service, decision.backend_id);
+		address_format(&frontend->address, address);
+		diag_add(text, "\n  from port %u to %s port %u %s: %s, by %s", q->port, address,
+			 frontend->port, policy_protocol_names[frontend->protocol == IPPROTO_UDP],
+			 backend ? backend->name : "no backend", meanings[decision.rule]);
+		json_add(list, json_pack("{s:s, s:i, s:s, s:s, s:s?}", "frontend", address, "port",
+					 frontend->port, "protocol",
+					 policy_protocol_names[frontend->protocol == IPPROTO_UDP],
+					 "rule", names[decision.rule], "backend",
+					 backend ? backend->name : NULL));
+	}
+	return list;
+}
+
 static json_t *explain_service(const struct question *q)
 {
 	struct diag *text = &q->run->line, steps = {0};
 	char client[ADDRESS_TEXT], address[ADDRESS_TEXT] = "";
-	json_t *next = json_array();
+	json_t *next = json_array(), *flows;
 	struct route route;
 	const char *rule;
 
@@ -174,14 +218,15 @@ static json_t *explain_service(const struct question *q)
 	if (route.pool->version[0])
 		diag_add(text, ", version %s", route.pool->version);
 	say_why(q, &route, rule[0] == 'a', text);
+	flows = explain_flows(q, text);
 	if (steps.text[0])
 		diag_add(text, "\n  next: %.1500s", steps.text);
-	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s?, s:s, s:I, s:o}", "client", client,
-			 "service", q->service->name, "slot", (json_int_t)q->slot, "rank",
+	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s?, s:s, s:I, s:o, s:o}", "client",
+			 client, "service", q->service->name, "slot", (json_int_t)q->slot, "rank",
 			 (json_int_t)route.rank, "pool", route.pool->name, "version",
 			 route.pool->version, "backend", route.backend ? route.backend->name : NULL,
 			 "rule", rule, "generation", (json_int_t)steerer_generation(q->steerer),
-			 "next", next);
+			 "next", next, "flows", flows);
 }
 
 int cmd_explain(struct run *run)
@@ -191,7 +236,7 @@ int cmd_explain(struct run *run)
 	const struct policy *policy;
 	const struct service *only;
 	json_t *list;
-	int result = parse_client(run->arguments[0], &q.client, &run->why);
+	int result = parse_client(run->arguments[0], &q.client, &q.port, &run->why);
 
 	if (!result)
 		result = run_read(run, &steerer, &only);

@@ -19,8 +19,7 @@ static void print_options(const char *command)
 		const struct option_row *row = &option_rows[i];
 		char text[40];
 
-		if (command ? !row->command || strcmp(row->command, command) != 0
-			    : row->command != NULL)
+		if (command ? !row->command || !option_is_of(row, command) : row->command != NULL)
 			continue;
 		(void)snprintf(text, sizeof(text), "--%s%s%s", row->name, row->argument ? " " : "",
 			       row->argument ? row->argument : "");
@@ -96,9 +95,11 @@ static void print_of_service(const struct service *service, const char *kind)
 	for (size_t p = 0; p < service->n_pools; p++) {
 		const struct pool *pool = &service->pools[p];
 
-		if (strcmp(kind, "pools") == 0)
+		if (strcmp(kind, "pools") == 0 || strcmp(kind, "named") == 0)
 			puts(pool->name);
-		for (size_t b = 0; strcmp(kind, "backends") == 0 && b < pool->n_backends; b++)
+		if (strcmp(kind, "backends") != 0 && strcmp(kind, "named") != 0)
+			continue;
+		for (size_t b = 0; b < pool->n_backends; b++)
 			puts(pool->backends[b].name);
 	}
 }
@@ -146,7 +147,7 @@ static int names(struct run *run)
 	else if (strcmp(kind, "revisions") == 0)
 		print_revisions(run);
 	else if (strcmp(kind, "services") == 0 || strcmp(kind, "pools") == 0 ||
-		 strcmp(kind, "backends") == 0)
+		 strcmp(kind, "backends") == 0 || strcmp(kind, "named") == 0)
 		print_inventory(run, kind);
 	else
 		return diag_fail(&run->why, STATUS_USAGE,

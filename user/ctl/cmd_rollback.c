@@ -153,9 +153,9 @@ static int count_rollback(struct run *run, const struct policy *live, const stru
 /* The prepared bank: needs neither journal nor lock. */
 static int rollback_prepared(struct run *run)
 {
-	const struct commit_note note = {.command = run->typed, .reason = run->options.reason};
+	const struct commit_note note = run_note(run);
 	auto_steerer struct steerer *steerer = NULL;
-	auto_policy struct policy next = {0};
+	auto_policy struct policy next = {0}, was = {0};
 	struct diag notice = {0};
 	bool is_changed = false, step = run->options.step;
 	int result = run_open(run, STEERER_ROLLBACK, &steerer);
@@ -172,6 +172,7 @@ static int rollback_prepared(struct run *run)
 	if (run->options.dry_run)
 		return run_would_change(run);
 	/* A plan that cannot be made does not stop a rollback. */
+	(void)policy_copy(steerer_policy(steerer), &was);
 	result = steerer_rollback(steerer, step, &note, &is_changed, &notice, &run->why);
 	if (result)
 		return result;
@@ -184,15 +185,20 @@ static int rollback_prepared(struct run *run)
 		run->after = run->before + 1;
 	run_say_revision(run);
 	diag_add(&run->undo, "rollback --to %" PRIu64, run->before);
+	run_say_after(run, steerer, &was);
 	measure_note(run, steerer, false);
 	return 0;
 }
 
 int cmd_rollback(struct run *run)
 {
-	run->is_rollback = true;
+	run->is_rollback = run->keeps_window = true;
 	if (run->options.step && run->options.to)
 		return diag_fail(&run->why, STATUS_USAGE, "--step and --to exclude each other");
+	if (run->options.confirm_within_ms && !run->options.to)
+		return diag_fail(&run->why, STATUS_USAGE,
+				 "--confirm-within goes with rollback --to only: a plain rollback "
+				 "is what a window ends with");
 	if (run->options.to || run->options.service)
 		return rollback_by_commit(run);
 	return rollback_prepared(run);

@@ -23,6 +23,7 @@ int cmd_status(struct run *run)
 	status = status_build(steerer, only);
 	if (!status)
 		return diag_fail(&run->why, -ENOMEM, "memory is short");
+	status_fill(status, steerer);
 	since = measure_read(run);
 	measure_fill(json_object_get(status, "services"), steerer, since);
 	json_decref(since);

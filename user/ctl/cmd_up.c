@@ -112,7 +112,7 @@ static int try_up(struct run *run, const struct policy *config)
 
 int cmd_up(struct run *run)
 {
-	const struct commit_note note = {.command = run->typed, .reason = run->options.reason};
+	const struct commit_note note = run_note(run);
 	auto_policy struct policy config = {0};
 	struct diag notice = {0};
 	bool was_up = false;

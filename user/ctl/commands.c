@@ -17,13 +17,9 @@
 
 #define DAY_MS 86400000LL
 
-#define MOVES_OPEN                                                                                 \
-	"A commit takes effect at once and for everybody: connections that are open\n"             \
-	"in the slots that move go to the other pool with their next packet."
-
-#define MOVES_OPEN_WITHIN                                                                          \
-	"A commit takes effect at once: connections that are open in the slots that\n"             \
-	"move go to another backend of the pool with their next packet."
+#define OPEN_FINISH                                                                                \
+	"New connections meet the change at once. Open ones finish where they began, until the\n"  \
+	"service's drain.deadline is over; with --cut they move at once as well."
 
 const struct command commands[] = {
 	{"up", "", "load, install and attach; adopt what runs already", NEEDS_CONFIG, 0, 0, cmd_up,
@@ -41,20 +37,46 @@ const struct command commands[] = {
 	 "no terminal, each change is one line."},
 	{"set", "POOL SHARE [POOL SHARE ...]", "give each POOL that share of the clients",
 	 NEEDS_WRITE, 2, -1, cmd_set,
-	 "SHARE is 5%, 0.25% or 1/400. The active pool gives or takes.\n" MOVES_OPEN},
+	 "SHARE is 5%, 0.25% or 1/400. The active pool gives or takes.\n" OPEN_FINISH},
 	{"get", "[POOL]", "print shares as 'set' takes them", NEEDS_READ, 0, 1, cmd_get, NULL},
 	{"switch", "POOL", "make POOL active, with the active pool's slots", NEEDS_WRITE, 1, 1,
-	 cmd_switch, MOVES_OPEN},
+	 cmd_switch, OPEN_FINISH},
 	{"rollback", "[--step] [--to REV|TAG]", "go back to the base of the current release",
 	 NEEDS_WRITE, 0, 0, cmd_rollback,
 	 "--step goes back to before the last commit that moved shares (\"was\" in the\n"
 	 "status), --to to any revision. Only shares, active pool and cohort go back;\n"
 	 "backend states and weights stay. With -s, of that service alone. No rail\n"
-	 "refuses it.\n" MOVES_OPEN},
+	 "refuses it.\n" OPEN_FINISH},
 	{"weight", "NAME N", "set the weight of backend NAME, 0 to 1000", NEEDS_WRITE, 2, 2,
-	 cmd_weight, "0 gives it no clients. No client moves to another pool.\n" MOVES_OPEN_WITHIN},
+	 cmd_weight, "0 gives it no clients. No client moves to another pool.\n" OPEN_FINISH},
+	{"drain", "NAME [--wait]", "no new connections for backend or pool NAME", NEEDS_WRITE, 1, 1,
+	 cmd_drain,
+	 "What is open there stays until the service's drain.deadline is over. With --wait it\n"
+	 "returns when nothing leads there any more: no record and no slot, 9 on --timeout."},
+	{"maint", "NAME [--wait]", "nobody for NAME, open connections included", NEEDS_WRITE, 1, 1,
+	 cmd_maint,
+	 "For a server that is dead or about to be: open connections "
+	 "move\nto its peers."},
+	{"ready", "NAME", "clients again for backend or pool NAME", NEEDS_WRITE, 1, 1, cmd_ready,
+	 "Exactly the clients it had come back, with their new connections."},
+	{"wait", "drained NAME", "until nothing leads to backend or pool NAME", NEEDS_READ, 2, 2,
+	 cmd_wait,
+	 "For scripts: changes nothing; exits with 9 when --timeout is over. A backend whose new\n"
+	 "connections do not go elsewhere never empties: that fails at once."},
+	{"rolling", "POOL --hook CMD", "update POOL: drain, wait, CMD, check, ready, the next",
+	 NEEDS_WRITE, 0, 1, cmd_rolling,
+	 "CMD runs with sh -c here on this host, with STEER_BACKEND, STEER_ADDRESS, STEER_POOL,\n"
+	 "STEER_VERSION and STEER_SERVICE; what it prints goes into one log file per server. The\n"
+	 "first failure stops everything and leaves that server drained: --resume goes on with\n"
+	 "it, --abort ends the update."},
+	{"confirm", "", "keep a change made with --confirm-within", NEEDS_WRITE, 0, 0, cmd_confirm,
+	 "Exits with 10 where the time was over and the change has undone itself."},
+	{"cancel", "", "undo a change made with --confirm-within, now", NEEDS_WRITE, 0, 0,
+	 cmd_cancel, NULL},
 	{"explain", "ADDR[:PORT]", "say which backend a client meets, and why", NEEDS_READ, 1, 1,
-	 cmd_explain, "Says too at which share the next step would move that client."},
+	 cmd_explain,
+	 "Says too at which share the next step would move that client; with the port of an open\n"
+	 "connection, what decides for it: its record, the slot's origin, or the slot."},
 	{"verify", "", "compare the kernel with what was intended", NEEDS_READ, 0, 0, cmd_verify,
 	 NULL},
 	{"history", "", "list the revisions", NEEDS_NOTHING, 0, 0, cmd_history, "Times are UTC."},
@@ -113,8 +135,8 @@ static int take_override(struct options *options, const char *name, struct diag 
 		options->overrides[rail] = true;
 		return 0;
 	}
-	return diag_fail(why, STATUS_USAGE, "there is no rail '%s' (rails: health, lock, drift)",
-			 name);
+	return diag_fail(why, STATUS_USAGE,
+			 "there is no rail '%s' (rails: health, lock, drift, window)", name);
 }
 
 /* duration_parse() that names the option. */
@@ -143,6 +165,50 @@ static int take_ttl(struct options *options, const char *text, struct diag *why)
 	return result;
 }
 
+static int take_confirm_within(struct options *options, const char *text, struct diag *why)
+{
+	int result =
+		take_duration("confirm-within", text, DAY_MS, &options->confirm_within_ms, why);
+
+	if (!result && options->confirm_within_ms < 1000)
+		return diag_fail(why, STATUS_USAGE,
+				 "--confirm-within '%s' is shorter than a second (1s to 24h)",
+				 text);
+	return result;
+}
+
+static int take_idle(struct options *options, const char *text, struct diag *why)
+{
+	int result = take_duration("idle", text, DAY_MS, &options->idle_ms, why);
+
+	if (!result && options->idle_ms < 1000)
+		return diag_fail(why, STATUS_USAGE, "--idle '%s' is shorter than a second", text);
+	return result;
+}
+
+static int take_count(const char *option, const char *text, uint32_t *ret_count, struct diag *why)
+{
+	char *end;
+	unsigned long count = strtoul(text, &end, 10);
+
+	if (!isdigit((unsigned char)text[0]) || *end || count < 1 || count > STEER_BACKENDS)
+		return diag_fail(why, STATUS_USAGE,
+				 "--%s '%s' is not a number of servers (1 to %d)", option, text,
+				 STEER_BACKENDS);
+	*ret_count = (uint32_t)count;
+	return 0;
+}
+
+static int take_each(struct options *options, const char *text, struct diag *why)
+{
+	return take_count("each", text, &options->each, why);
+}
+
+static int take_max_unavailable(struct options *options, const char *text, struct diag *why)
+{
+	return take_count("max-unavailable", text, &options->max_unavailable, why);
+}
+
 #define SWITCH(field) offsetof(struct options, field), NULL
 #define TEXT(field)   offsetof(struct options, field), NULL
 #define TAKE(take)    0, take
@@ -161,7 +227,7 @@ const struct option_row option_rows[] = {
 	{"if-rev", 0, "N", NULL, "only if revision N is in force; exits with 5 if not",
 	 TAKE(take_revision), false},
 	{"yes", 0, NULL, NULL, "do not ask", SWITCH(yes), false},
-	{"override", 0, "RAIL", NULL, "go on although RAIL refuses: health, lock or drift",
+	{"override", 0, "RAIL", NULL, "pass a rail that refuses: health, lock, drift, window",
 	 TAKE(take_override), true},
 	{"timeout", 0, "DUR", NULL, "wait for another writer: 500ms, 5s, 2m (default 5s)",
 	 TAKE(take_timeout), false},
@@ -172,6 +238,22 @@ const struct option_row option_rows[] = {
 	{"to", 0, "REV|TAG", "rollback", "back to this revision", TEXT(to), true},
 	{"watch", 'w', NULL, "status", "look again each second, until q", SWITCH(watch), false},
 	{"ttl", 0, "DUR", "lock", "unlock by itself after that time: 30m, 2h, 7d", TAKE(take_ttl),
+	 true},
+	{"cut", 0, NULL, "set switch rollback weight drain maint apply",
+	 "open connections move at once as well", SWITCH(cut), true},
+	{"confirm-within", 0, "DUR", "set switch rollback weight drain maint ready apply",
+	 "undo it after that time unless 'confirm': 1s to 24h", TAKE(take_confirm_within), true},
+	{"wait", 0, NULL, "drain maint", "until nothing leads there; 9 when --timeout is over",
+	 SWITCH(wait), false},
+	{"idle", 0, "DUR", "drain maint wait rolling",
+	 "silence for that time is the end of all connections", TAKE(take_idle), false},
+	{"hook", 0, "CMD", "rolling", "what updates a server", TEXT(hook), true},
+	{"check", 0, "CMD", "rolling", "then again and again until it succeeds", TEXT(check), true},
+	{"each", 0, "N", "rolling", "servers out of service at a time (1)", TAKE(take_each), true},
+	{"max-unavailable", 0, "N", "rolling", "of the pool, out for whatever reason",
+	 TAKE(take_max_unavailable), true},
+	{"resume", 0, NULL, "rolling", "go on where it stopped", SWITCH(resume), true},
+	{"abort", 0, NULL, "rolling", "end it; servers not worked on become ready", SWITCH(abort),
 	 true},
 	{"names", 0, NULL, "help", "only names of commands and options, or of a KIND",
 	 SWITCH(names), false},

@@ -36,11 +36,17 @@ struct options {
 	const char *service; /* NULL: not given */
 	const char *reason;
 	const char *to;
+	const char *hook;
+	const char *check;
 	const char *run; /* folder above the instance: /run/steer */
 	struct steerer_place place;
 	uint64_t if_revision;
 	int64_t timeout_ms;
 	int64_t ttl_ms; /* 0 = no end */
+	int64_t confirm_within_ms;
+	int64_t idle_ms;
+	uint32_t each;		  /* 0 = not given */
+	uint32_t max_unavailable; /* 0 = not given */
 	bool overrides[RAIL_COUNT];
 	bool has_if_revision;
 	bool has_timeout;
@@ -52,6 +58,10 @@ struct options {
 	bool no_color;
 	bool step;
 	bool watch;
+	bool cut;
+	bool wait;
+	bool resume;
+	bool abort;
 	bool names;
 	bool help;
 	bool version;
@@ -75,6 +85,8 @@ struct run {
 	uint64_t within;       /* between backends of one pool */
 	unsigned int n_moving; /* services in which any slot moves */
 	bool is_rollback;      /* rails warn, but do not refuse */
+	bool keeps_window;     /* goes on in an armed window and rebuilds its fallback */
+	bool is_committed;     /* also where what comes after the commit fails */
 	struct diag line;      /* the factual line, or a whole text */
 	struct diag more;      /* lines after it, "" = none */
 	struct diag undo;      /* arguments of the command that takes it back, "" = none */
@@ -106,7 +118,7 @@ struct option_row {
 	const char *name;
 	char letter;
 	const char *argument; /* NULL: a switch */
-	const char *command;  /* the only one that takes it, NULL = every command */
+	const char *command;  /* those that take it, with spaces between; NULL = every one */
 	const char *summary;
 	size_t offset; /* in struct options: bool of a switch, else const char *; unless @take */
 	int (*take)(struct options *options, const char *value, struct diag *why);
@@ -126,6 +138,13 @@ int cmd_get(struct run *run);
 int cmd_switch(struct run *run);
 int cmd_rollback(struct run *run);
 int cmd_weight(struct run *run);
+int cmd_drain(struct run *run);
+int cmd_maint(struct run *run);
+int cmd_ready(struct run *run);
+int cmd_wait(struct run *run);
+int cmd_rolling(struct run *run);
+int cmd_confirm(struct run *run);
+int cmd_cancel(struct run *run);
 int cmd_explain(struct run *run);
 int cmd_verify(struct run *run);
 int cmd_history(struct run *run);
@@ -138,6 +157,8 @@ int cmd_help(struct run *run);
 
 /* arguments.c: fill options, command and arguments of @run. Errors: STATUS_USAGE, -ENOMEM. */
 int arguments_read(struct run *run, int argc, char **argv);
+/* Does @command take the option? */
+bool option_is_of(const struct option_row *row, const char *command);
 /* There is no such command. Returns STATUS_USAGE. */
 int arguments_unknown_command(struct run *run, const char *name);
 
@@ -191,6 +212,12 @@ int run_commit(struct run *run, struct steerer *steerer, struct policy *next);
 /* The same for a policy with another inventory: program and interfaces follow. */
 int run_apply(struct run *run, struct steerer *steerer, struct policy *next);
 
+/* What the journal and the kernel are told of a commit of this run. */
+struct commit_note run_note(const struct run *run);
+/* "window" of the answers: null while none is armed. */
+json_t *window_json(const struct steerer_window *window);
+/* After a change: what open connections do, and whether it undoes itself. */
+void run_say_after(struct run *run, const struct steerer *steerer, const struct policy *was);
 /* Add up what moves, list the pools whose share changes, and say how many slots move. */
 int run_count(struct run *run, const struct policy *before, const struct policy *after);
 /* Turn run->line into the answer of --dry-run. */

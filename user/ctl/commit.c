@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/share.h"
+#include "base/time_text.h"
 #include "ctl/commands.h"
 #include "ctl/measure.h"
 #include "ctl/plan.h"
@@ -14,10 +15,13 @@ static bool refuses(enum rail rail, const struct steerer *steerer, const struct 
 		    struct diag *ret_fact)
 {
 	const struct journal *journal = steerer_journal(steerer);
+	struct steerer_window window;
 
 	switch (rail) {
 	case RAIL_HEALTH:
 		return rail_health(steerer_policy(steerer), after, ret_fact);
+	case RAIL_WINDOW:
+		return !steerer_window(steerer, &window) && rail_window(&window, ret_fact);
 	case RAIL_LOCK:
 		return journal && rail_lock(journal_lock(journal, time(NULL)), ret_fact);
 	default:
@@ -28,11 +32,14 @@ static bool refuses(enum rail rail, const struct steerer *steerer, const struct 
 static const char *way_on(enum rail rail)
 {
 	static const char *const ways[RAIL_COUNT] = {
-		[RAIL_HEALTH] = "give it a backend first ('steerctl weight')",
+		[RAIL_HEALTH] =
+			"give it a backend first ('steerctl ready', 'steerctl weight'), or its "
+			"clients another pool ('steerctl switch')",
 		[RAIL_LOCK] = "'steerctl unlock', or wait; 'steerctl rollback' works",
-		[RAIL_WINDOW] = "'steerctl rollback' works",
 		[RAIL_DRIFT] =
 			"'steerctl verify' tells all, 'rollback' works, 'down' and 'up' build anew",
+		[RAIL_WINDOW] = "'steerctl confirm' keeps it, 'steerctl cancel' undoes it now; "
+				"drain, maint, ready and rollback work",
 	};
 
 	return ways[rail];
@@ -43,6 +50,8 @@ static int check_rail(struct run *run, enum rail rail, const struct steerer *ste
 {
 	struct diag fact = {0}, text = {0};
 
+	if (rail == RAIL_WINDOW && run->keeps_window && !run->options.confirm_within_ms)
+		return 0;
 	if (run->options.overrides[rail] || !refuses(rail, steerer, after, &fact))
 		return 0;
 	if (run->is_rollback) {
@@ -154,9 +163,77 @@ void run_say_revision(struct run *run)
 	diag_add(&run->line, " (revision %" PRIu64 ", was %" PRIu64 ")", run->after, run->before);
 }
 
+struct commit_note run_note(const struct run *run)
+{
+	return (struct commit_note){
+		.command = run->typed,
+		.reason = run->options.reason,
+		.cut = run->options.cut,
+		.keeps_window = run->keeps_window,
+		.confirm_within_s = (uint32_t)((run->options.confirm_within_ms + 999) / 1000),
+	};
+}
+
+/* "open connections of 3277 slots finish where they began, 10m at most" */
+static void say_transition(struct run *run, const struct steerer *steerer, const struct policy *was)
+{
+	const struct policy *live = steerer_policy(steerer);
+	struct steerer_transition all = {0}, one;
+	char left[DURATION_TEXT];
+
+	for (size_t i = 0; i < live->n_services; i++) {
+		const struct service *old = policy_service(was, live->services[i].name);
+
+		if ((old && old->revision == live->services[i].revision) ||
+		    steerer_transition(steerer, i, &one))
+			continue;
+		all.touched += one.touched;
+		if (one.touched && one.left_ms > all.left_ms)
+			all.left_ms = one.left_ms;
+	}
+	if (!all.touched)
+		return;
+	diag_add(&run->more, "%sopen connections of %u slots finish where they began",
+		 run->more.text[0] ? "\n" : "", all.touched);
+	if (all.left_ms == UINT64_MAX)
+		diag_add(&run->more, ", however long");
+	else
+		diag_add(&run->more, ", within %s", duration_format(all.left_ms, left));
+}
+
+void run_say_after(struct run *run, const struct steerer *steerer, const struct policy *was)
+{
+	struct steerer_window window;
+	char left[DURATION_TEXT];
+
+	if (!run->options.wait) /* which tells it as it goes */
+		say_transition(run, steerer, was);
+	(void)steerer_window(steerer, &window);
+	if (window.is_armed) {
+		diag_add(&run->more,
+			 "%sundoes itself in %s: 'steerctl confirm' keeps it, 'steerctl cancel' "
+			 "undoes it now",
+			 run->more.text[0] ? "\n" : "", duration_format(window.left_ms, left));
+		(void)json_object_set_new(run->json, "window", window_json(&window));
+	} else if (run->options.confirm_within_ms) {
+		run_warn(run, "no window is armed: there is nothing to go back to");
+	}
+	if (window.is_armed && run->options.confirm_within_ms)
+		(void)diag_fail(&run->undo, 0, "cancel");
+}
+
+json_t *window_json(const struct steerer_window *window)
+{
+	if (!window->is_armed)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I}", "left_ms", (json_int_t)window->left_ms, "revision",
+			 (json_int_t)window->revision, "fallback_revision",
+			 (json_int_t)window->fallback_revision);
+}
+
 static int commit(struct run *run, struct steerer *steerer, struct policy *next, bool is_apply)
 {
-	const struct commit_note note = {.command = run->typed, .reason = run->options.reason};
+	const struct commit_note note = run_note(run);
 	struct diag notice = {0};
 	int result;
 
@@ -170,6 +247,7 @@ static int commit(struct run *run, struct steerer *steerer, struct policy *next,
 static int check_and_commit(struct run *run, struct steerer *steerer, struct policy *next,
 			    bool is_apply)
 {
+	auto_policy struct policy was = {0};
 	int result = check_rails(run, steerer, next);
 
 	if (!result)
@@ -178,11 +256,15 @@ static int check_and_commit(struct run *run, struct steerer *steerer, struct pol
 		return result;
 	if (run->options.dry_run)
 		return run_would_change(run);
-	result = commit(run, steerer, next, is_apply);
+	result = policy_copy(steerer_policy(steerer), &was);
+	if (!result)
+		result = commit(run, steerer, next, is_apply);
 	if (result)
 		return result;
+	run->is_committed = true;
 	run->after = next->revision;
 	run_say_revision(run);
+	run_say_after(run, steerer, &was);
 	measure_note(run, steerer, false);
 	return 0;
 }

@@ -114,13 +114,13 @@ static json_t *reply_json(struct run *run, int status, bool is_ok)
 
 	if (!reply)
 		return NULL;
-	if (!is_ok) /* nothing was changed, whatever had been planned */
+	if (!is_ok && !run->is_committed) /* nothing was changed, whatever had been planned */
 		(void)json_object_set_new(reply, "changes", json_array());
 	if (!is_ok)
 		(void)json_object_set_new(reply, "error", json_string(run->why.text));
-	if (is_ok && run->line.text[0])
+	if ((is_ok || run->is_committed) && run->line.text[0])
 		(void)json_object_set_new(reply, "message", json_string(run->line.text));
-	if (is_ok && run->undo.text[0]) {
+	if ((is_ok || run->is_committed) && run->undo.text[0]) {
 		struct diag undo;
 
 		run_undo_text(run, &undo);
@@ -175,7 +175,7 @@ int run_finish(struct run *run, int result)
 	make_printable(&run->undo);
 	if (run->options.json && print_json(run, status, is_ok) < 0)
 		status = is_ok ? STATUS_FAILED : status;
-	if (is_ok && run_prints(run))
+	if ((is_ok || run->is_committed) && run_prints(run))
 		print_text(run);
 	if (fflush(stdout) != 0 && is_ok) {
 		fprintf(stderr, "steerctl: cannot write the answer: %m\n");

@@ -16,6 +16,9 @@
  */
 json_t *status_build(struct steerer *steerer, const struct service *only);
 
+/* Fill what changes without a commit: "window", and "transition" and "records" of each service. */
+void status_fill(json_t *status, const struct steerer *steerer);
+
 /* How a live view shows counters: as rates since @before, which was @seconds ago. */
 struct status_rates {
 	const json_t *before; /* services[] of the last look; NULL: show the sums */

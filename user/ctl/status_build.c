@@ -176,3 +176,70 @@ json_t *status_build(struct steerer *steerer, const struct service *only)
 			 build_interfaces(steerer), "locked", build_lock(steerer_journal(steerer)),
 			 "way_back", is_changed ? "rollback" : NULL);
 }
+
+/* ---- what changes by itself ---- */
+
+/* Records of the pool's backends, noted with each of them. */
+static json_int_t fill_records(json_t *pool, const struct steerer *steerer)
+{
+	json_t *backends = json_object_get(pool, "backends"), *backend;
+	size_t count = json_array_size(backends), i;
+	auto_free uint32_t *ids = calloc(count + 1, sizeof(*ids));
+	auto_free struct steerer_bound *bounds = calloc(count + 1, sizeof(*bounds));
+	json_int_t sum = 0;
+
+	if (!ids || !bounds)
+		return 0;
+	json_array_foreach (backends, i, backend)
+		ids[i] = (uint32_t)json_integer_value(json_object_get(backend, "id"));
+	if (steerer_bounds(steerer, ids, count, bounds))
+		return 0;
+	json_array_foreach (backends, i, backend) {
+		sum += bounds[i].recorded;
+		(void)json_object_set_new(backend, "records",
+					  json_integer((json_int_t)bounds[i].recorded));
+	}
+	(void)json_object_set_new(pool, "records", json_integer(sum));
+	return sum;
+}
+
+static void fill_transition(json_t *service, const struct steerer *steerer, size_t index)
+{
+	struct steerer_transition transition = {0};
+	json_int_t records = 0;
+	json_t *pool;
+	size_t p;
+
+	(void)steerer_transition(steerer, index, &transition);
+	if (!transition.touched) {
+		(void)json_object_set_new(service, "transition", json_null());
+		return;
+	}
+	json_array_foreach (json_object_get(service, "pools"), p, pool)
+		records += fill_records(pool, steerer);
+	(void)json_object_set_new(
+		service, "transition",
+		json_pack("{s:I, s:I, s:o}", "touched_slots", (json_int_t)transition.touched,
+			  "records", records, "left_ms",
+			  transition.left_ms == UINT64_MAX
+				  ? json_null()
+				  : json_integer((json_int_t)transition.left_ms)));
+}
+
+void status_fill(json_t *status, const struct steerer *steerer)
+{
+	const struct policy *policy = steerer_policy(steerer);
+	struct steerer_window window;
+	json_t *service;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "services"), i, service) {
+		const char *name = json_string_value(json_object_get(service, "name"));
+
+		for (size_t at = 0; name && at < policy->n_services; at++)
+			if (strcmp(policy->services[at].name, name) == 0)
+				fill_transition(service, steerer, at);
+	}
+	(void)steerer_window(steerer, &window);
+	(void)json_object_set_new(status, "window", window_json(&window));
+}

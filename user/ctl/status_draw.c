@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/time_text.h"
 #include "ctl/status.h"
 #include "ctl/table.h"
 
@@ -156,6 +157,35 @@ static void draw_back(FILE *stream, const json_t *service, const char *key, cons
 			text_of(shares, "shares", ""), number_of(shares, "revision"), command);
 }
 
+/* Slots in transition, how long, and what each pool's records are. */
+static void draw_transition(FILE *stream, const json_t *service)
+{
+	const json_t *transition = json_object_get(service, "transition"), *pool;
+	const json_t *left_ms = json_object_get(transition, "left_ms");
+	char left[DURATION_TEXT];
+	const char *between = "";
+	size_t p;
+
+	if (!json_is_object(transition))
+		return;
+	fprintf(stream, "  transition: %" JSON_INTEGER_FORMAT " slots, ",
+		number_of(transition, "touched_slots"));
+	if (json_is_integer(left_ms))
+		fprintf(stream, "%s left",
+			duration_format((uint64_t)json_integer_value(left_ms), left));
+	else
+		fputs("no deadline", stream);
+	fputs("; records: ", stream);
+	json_array_foreach (json_object_get(service, "pools"), p, pool) {
+		if (!number_of(pool, "records"))
+			continue;
+		fprintf(stream, "%s%s %" JSON_INTEGER_FORMAT, between, text_of(pool, "name", ""),
+			number_of(pool, "records"));
+		between = ", ";
+	}
+	fputs(between[0] ? "\n" : "none\n", stream);
+}
+
 static void draw_notes(FILE *stream, const json_t *service)
 {
 	const json_t *changed = json_object_get(service, "changed");
@@ -172,6 +202,7 @@ static void draw_notes(FILE *stream, const json_t *service)
 	fputc('\n', stream);
 	draw_back(stream, service, "before", "  was:", "rollback --step");
 	draw_back(stream, service, "base", "  base:", "rollback");
+	draw_transition(stream, service);
 	if (json_is_integer(total))
 		fprintf(stream, "  ACTUAL: of %" JSON_INTEGER_FORMAT " %s since %s\n",
 			json_integer_value(total),
@@ -181,6 +212,18 @@ static void draw_notes(FILE *stream, const json_t *service)
 									  : "that revision");
 	else
 		fputs("  ACTUAL: unknown, no counters were noted at that revision\n", stream);
+}
+
+static void draw_window(FILE *stream, const json_t *window)
+{
+	char left[DURATION_TEXT];
+
+	if (json_is_object(window))
+		fprintf(stream,
+			"revision %" JSON_INTEGER_FORMAT " undoes itself in %s (confirm keeps it, "
+			"cancel undoes it now)\n",
+			number_of(window, "revision"),
+			duration_format((uint64_t)number_of(window, "left_ms"), left));
 }
 
 static void draw_end(FILE *stream, const json_t *status)
@@ -196,6 +239,7 @@ static void draw_end(FILE *stream, const json_t *status)
 	json_array_foreach (json_object_get(status, "interfaces"), i, interface)
 		fprintf(stream, "%s%s", i ? ", " : "; interfaces: ", json_string_value(interface));
 	fputc('\n', stream);
+	draw_window(stream, json_object_get(status, "window"));
 	if (locked)
 		fprintf(stream, "locked: %s\n", locked);
 }

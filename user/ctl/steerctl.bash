@@ -39,14 +39,24 @@ _steerctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
-	--instance | -m | --reason | --if-rev | --timeout | --ttl) return ;;
-	--override) names="health lock drift" ;;
+	--instance | -m | --reason | --if-rev | --timeout | --ttl | --confirm-within | --idle | \
+		--each | --max-unavailable) return ;;
+	--hook | --check)
+		mapfile -t COMPREPLY < <(compgen -c -- "$current")
+		return
+		;;
+	--override) names="health lock drift window" ;;
 	-s | --service) kind=services ;;
 	--to) kind=revisions ;;
 	*)
 		case $(_steerctl_command "$names") in
-		set | get | switch) kind=pools ;;
+		set | get | switch | rolling) kind=pools ;;
 		weight) kind=backends ;;
+		drain | maint | ready) kind=named ;;
+		wait)
+			kind=named
+			[[ $before != wait ]] || kind="" names=drained
+			;;
 		diff | tag) kind=revisions ;;
 		help) names=$(grep -v '^-' <<<"$names") ;;
 		"") ;;

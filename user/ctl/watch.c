@@ -95,6 +95,7 @@ static int look(struct view *view)
 	if (result)
 		return result;
 	services = json_object_get(view->status, "services");
+	status_fill(view->status, view->steerer);
 	measure_fill(services, view->steerer, view->since);
 	return 0;
 }
@@ -182,7 +183,26 @@ static void add_services(const struct view *view, uint64_t told, struct diag *li
 		 shares.text[0] ? ": " : "", shares.text);
 }
 
-/* Revision, lock or trouble: what makes a line worth printing. */
+/* "; shop: 3277 slots in transition", "; window armed": what begins and ends by itself. */
+static void add_timed(const struct view *view, struct diag *line)
+{
+	const json_t *service;
+	size_t i;
+
+	json_array_foreach (json_object_get(view->status, "services"), i, service) {
+		const json_t *slots =
+			json_object_get(json_object_get(service, "transition"), "touched_slots");
+
+		if (slots)
+			diag_add(line, "; %s: %" JSON_INTEGER_FORMAT " slots in transition",
+				 json_string_value(json_object_get(service, "name")),
+				 json_integer_value(slots));
+	}
+	if (json_is_object(json_object_get(view->status, "window")))
+		diag_add(line, "; undoes itself unless confirmed");
+}
+
+/* Revision, lock, transition or trouble: what makes a line worth printing. */
 static struct diag change_key(const struct view *view, int result, const char *locked)
 {
 	struct diag key = {0};
@@ -191,6 +211,8 @@ static struct diag change_key(const struct view *view, int result, const char *l
 		diag_add(&key, "%.1000s", view->run->why.text);
 	else
 		diag_add(&key, "%" PRIu64 " %s", steerer_policy(view->steerer)->revision, locked);
+	if (!result)
+		add_timed(view, &key);
 	return key;
 }
 
@@ -210,6 +232,7 @@ static void say_change(struct view *view, int result)
 	} else {
 		say_revisions(view);
 		add_services(view, told, &line);
+		add_timed(view, &line);
 		diag_add(&line, "%s%.300s", locked[0] ? "; locked: " : "", locked);
 	}
 	printf("%s %s\n", time_format(time(NULL), when), line.text);
