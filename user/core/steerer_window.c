@@ -4,10 +4,10 @@
  * live bank and its links; who selects banks on time is the timer in the kernel.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "base/own.h"
 #include "core/steerer_private.h"
+#include "core/touched.h"
 
 static const struct steer_links *live_links(const struct steerer *steerer)
 {
@@ -17,12 +17,9 @@ static const struct steer_links *live_links(const struct steerer *steerer)
 /* Milliseconds until @due_ns of CLOCK_BOOTTIME, rounded up; 0 when it has passed. */
 static uint64_t left_until(uint64_t due_ns)
 {
-	struct timespec now;
-	uint64_t now_ns;
+	uint64_t due_ms = (due_ns + 999999) / 1000000, now_ms = touched_now_ms();
 
-	(void)clock_gettime(CLOCK_BOOTTIME, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	return due_ns > now_ns ? (due_ns - now_ns + 999999) / 1000000 : 0;
+	return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
 int steerer_window(const struct steerer *steerer, struct steerer_window *ret_window)
@@ -75,24 +72,24 @@ int steerer_cancel(struct steerer *steerer, const struct commit_note *note, stru
 int steerer_transition(const struct steerer *steerer, size_t service,
 		       struct steerer_transition *ret_transition)
 {
-	const struct steer_links *links = live_links(steerer);
-	struct steerer_transition transition = {0};
-	auto_free struct steer_table *origin = NULL;
-	size_t size;
+	auto_free struct transition *running = calloc(1, sizeof(*running));
+	uint64_t now_ms = touched_now_ms();
 	int error;
 
+	if (!running)
+		return -ENOMEM;
 	if (service >= steerer->policy.n_services)
 		return -EINVAL;
-	*ret_transition = transition;
-	if (!steerer->bank.origin[service])
-		return 0;
-	error = object_read(&steerer->dp, OBJECT_TABLE, steerer->bank.origin[service],
-			    (void **)&origin, &size, NULL);
+	error = touched_read(&steerer->dp, &steerer->bank, STEER_WORD_BANK(steerer->word),
+			     (uint32_t)service, running, NULL);
 	if (error)
 		return error;
-	for (size_t slot = 0; slot < STEER_SLOTS; slot++)
-		transition.touched += origin->backend[slot] != 0;
-	transition.left_ms = links->next && links->due_ns ? left_until(links->due_ns) : UINT64_MAX;
-	*ret_transition = transition;
+	ret_transition->touched = running->touched;
+	ret_transition->left_ms = running->until_ms;
+	if (running->until_ms != TRANSITION_NEVER)
+		ret_transition->left_ms =
+			running->until_ms > now_ms ? running->until_ms - now_ms : 0;
+	if (!running->touched)
+		ret_transition->left_ms = 0;
 	return 0;
 }

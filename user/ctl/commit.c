@@ -206,7 +206,7 @@ void run_say_after(struct run *run, const struct steerer *steerer, const struct 
 	struct steerer_window window;
 	char left[DURATION_TEXT];
 
-	if (!run->options.wait) /* which tells it as it goes */
+	if (!run->options.wait && !run->options.cut) /* waiting tells it as it goes */
 		say_transition(run, steerer, was);
 	(void)steerer_window(steerer, &window);
 	if (window.is_armed) {
