@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What cmd_rolling.c (which server, in what order) and rolling_step.c (what is done) share. */
+/*
+ * What cmd_rolling.c (begin, resume, abort), rolling_go.c (who is next) and rolling_step.c (what
+ * is done) share.
+ */
 #ifndef STEER_CTL_ROLLING_RUN_H
 #define STEER_CTL_ROLLING_RUN_H
 
@@ -16,6 +19,8 @@ struct roll {
 	int lock;	     /* against a second run; not the writers' lock */
 };
 
+/* Update all that are not done; stops at the first failure. */
+int roll_go_on(struct roll *roll);
 /* Give servers @which the state, in one commit; one in maint is somebody else's and stays. */
 int roll_commit(struct roll *roll, const size_t *which, size_t count, enum backend_state state);
 /* Wait until they are empty. */

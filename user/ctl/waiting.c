@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Waiting until backends are empty: a few looks each second at what leads to them. On a terminal
- * a bar is drawn over itself with one line per backend; else each change is one line.
+ * Waiting until backends are empty: a few looks each second at what leads to them. What is said
+ * meanwhile is in waiting_show.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,33 +13,13 @@
 
 #include "base/own.h"
 #include "base/time_text.h"
-#include "core/drain.h"
 #include "core/table.h"
-#include "ctl/named.h"
 #include "ctl/screen.h"
+#include "ctl/waiting.h"
 
-#define LOOK_MS	   250
-#define SAY_MS	   1000
-#define BAR_WIDTH  30
-#define LINES_MOST 16 /* backends with a line of their own */
+#define LOOK_MS 250
 
-struct waiting {
-	struct run *run;
-	const struct named *named;
-	const struct patience *patience;
-	struct drain_watch *watches; /* one per backend */
-	uint32_t *slots_now;
-	uint32_t *ids;
-	struct steerer_bound *bounds;
-	struct steerer *steerer;
-	uint64_t begun_ms;
-	uint64_t said_ms;
-	unsigned int lines; /* drawn, for drawing over them */
-	bool is_terminal;
-	struct diag said;
-};
-
-static uint64_t now_ms(void)
+uint64_t waiting_now_ms(void)
 {
 	struct timespec now;
 
@@ -101,7 +81,7 @@ static int look(struct waiting *w)
 		result = steerer_bounds(w->steerer, w->ids, w->named->count, w->bounds);
 	for (size_t i = 0; !result && i < w->named->count; i++) {
 		const struct drain_look one = {
-			.at_ms = now_ms(),
+			.at_ms = waiting_now_ms(),
 			.slots_now = w->slots_now[i],
 			.slots_origin = w->bounds[i].slots_origin,
 			.recorded = w->bounds[i].recorded,
@@ -112,166 +92,6 @@ static int look(struct waiting *w)
 		drain_add(&w->watches[i], &one);
 	}
 	return result;
-}
-
-/* ---- saying ---- */
-
-/* What is known of one backend, and what is only guessed, named so. */
-static void say_backend(const struct waiting *w, size_t i, bool with_left, struct diag *text)
-{
-	const struct drain_watch *watch = &w->watches[i];
-	const struct drain_look *last = drain_last(watch);
-	char silent[DURATION_TEXT], left[DURATION_TEXT];
-	uint64_t of_ms, recent = drain_recent(watch, &of_ms);
-
-	diag_add(text, "%s: ", w->named->backends[i].name);
-	if (drain_judge(watch, 0) == DRAIN_EMPTY) {
-		diag_add(text, "empty");
-		return;
-	}
-	diag_add(text, "%u recorded", last->recorded);
-	if (last->slots_origin)
-		diag_add(text, "; others: %" PRIu64 " packets/s (estimate)",
-			 of_ms ? recent * 1000 / of_ms : 0);
-	duration_format(drain_silent_ms(watch), silent);
-	if (watch->has_packet)
-		diag_add(text, "; last packet %s ago", silent);
-	else
-		diag_add(text, "; no packet for %s", silent);
-	if (with_left && last->left_ms == UINT64_MAX)
-		diag_add(text, "; no deadline");
-	else if (with_left)
-		diag_add(text, "; %s left", duration_format(last->left_ms, left));
-}
-
-static unsigned int percent(const struct waiting *w)
-{
-	unsigned int least = 100;
-
-	for (size_t i = 0; i < w->named->count; i++) {
-		unsigned int one = drain_percent(&w->watches[i]);
-
-		least = one < least ? one : least;
-	}
-	return least;
-}
-
-static uint64_t most_left(const struct waiting *w)
-{
-	uint64_t most = 0;
-
-	for (size_t i = 0; i < w->named->count; i++) {
-		const struct drain_look *last = drain_last(&w->watches[i]);
-
-		most = last->left_ms > most ? last->left_ms : most;
-	}
-	return most;
-}
-
-static void draw_line(FILE *out, const char *text, size_t columns)
-{
-	fprintf(out, "%.*s\033[K\n", (int)(columns - 1), text);
-}
-
-static void draw(struct waiting *w)
-{
-	static const char filled[] = "##############################";
-	size_t columns, lines, size, shown = w->named->count;
-	auto_free char *picture = NULL;
-	FILE *out = open_memstream(&picture, &size);
-	unsigned int done = percent(w), width = done * BAR_WIDTH / 100;
-	char took[DURATION_TEXT];
-	struct diag text = {0};
-
-	if (!out)
-		return;
-	screen_size(&columns, &lines);
-	shown = shown > LINES_MOST ? LINES_MOST : shown;
-	if (w->lines)
-		fprintf(out, "\033[%uA", w->lines);
-	diag_add(&text, "[%.*s%*s] %u%%  %s", (int)width, filled, (int)(BAR_WIDTH - width), "",
-		 done, duration_format(now_ms() - w->begun_ms, took));
-	if (most_left(w) == UINT64_MAX)
-		diag_add(&text, ", no deadline");
-	else
-		diag_add(&text, ", %s left", duration_format(most_left(w), took));
-	draw_line(out, text.text, columns);
-	for (size_t i = 0; i < shown; i++) {
-		text.text[0] = '\0';
-		say_backend(w, i, false, &text);
-		draw_line(out, text.text, columns);
-	}
-	w->lines = (unsigned int)shown + 1;
-	if (fclose(out) == 0)
-		(void)fputs(picture, stdout);
-	(void)fflush(stdout);
-}
-
-/* A line when records or slots changed, one a second at most. */
-static void say_change(struct waiting *w)
-{
-	struct diag key = {0};
-
-	for (size_t i = 0; i < w->named->count; i++)
-		diag_add(&key, "%u %u,", drain_last(&w->watches[i])->recorded,
-			 drain_last(&w->watches[i])->slots_origin);
-	if (strcmp(key.text, w->said.text) == 0 ||
-	    (w->said.text[0] && now_ms() - w->said_ms < SAY_MS))
-		return;
-	w->said = key;
-	w->said_ms = now_ms();
-	for (size_t i = 0; i < w->named->count; i++) {
-		struct diag text = {0};
-
-		say_backend(w, i, true, &text);
-		puts(text.text);
-	}
-	(void)fflush(stdout);
-}
-
-static void show(struct waiting *w)
-{
-	if (!run_prints(w->run))
-		return;
-	if (w->is_terminal)
-		draw(w);
-	else
-		say_change(w);
-}
-
-/* "drained" of the answer. */
-static void answer(struct waiting *w)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < w->named->count; i++) {
-		const struct drain_watch *watch = &w->watches[i];
-		const struct drain_look *last = drain_last(watch);
-		uint64_t of_ms, recent;
-
-		if (!watch->n_looks)
-			continue;
-		recent = drain_recent(watch, &of_ms);
-		json_add(list,
-			 json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "service",
-				   w->named->backends[i].service, "backend",
-				   w->named->backends[i].name, "empty",
-				   drain_judge(watch, 0) == DRAIN_EMPTY, "records",
-				   (json_int_t)last->recorded, "slots", (json_int_t)last->slots_now,
-				   "origin_slots", (json_int_t)last->slots_origin, "recent_packets",
-				   (json_int_t)recent, "recent_ms", (json_int_t)of_ms,
-				   "last_packet_ms",
-				   watch->has_packet
-					   ? json_integer((json_int_t)drain_silent_ms(watch))
-					   : json_null(),
-				   "left_ms",
-				   last->left_ms == UINT64_MAX
-					   ? json_null()
-					   : json_integer((json_int_t)last->left_ms)));
-	}
-	(void)json_object_set_new(w->run->json, "drained", list);
-	(void)json_object_set_new(w->run->json, "waited_ms",
-				  json_integer((json_int_t)(now_ms() - w->begun_ms)));
 }
 
 /* ---- judging ---- */
@@ -311,7 +131,7 @@ static int refuse_time(struct waiting *w, size_t which)
 	char most[DURATION_TEXT];
 	struct diag text = {0};
 
-	say_backend(w, which, true, &text);
+	waiting_say_backend(w, which, true, &text);
 	return diag_fail(&w->run->why, STATUS_TIMED_OUT, "not empty after %s: %.1500s",
 			 duration_format((uint64_t)w->patience->most_ms, most), text.text);
 }
@@ -320,7 +140,7 @@ static void say_done(struct waiting *w, enum drain_state state)
 {
 	char took[DURATION_TEXT], idle[DURATION_TEXT];
 
-	duration_format(now_ms() - w->begun_ms, took);
+	duration_format(waiting_now_ms() - w->begun_ms, took);
 	if (state == DRAIN_EMPTY)
 		diag_add(&w->run->line, "%snothing leads there any more (waited %s)",
 			 w->run->line.text[0] ? "; " : "", took);
@@ -334,7 +154,7 @@ static void say_done(struct waiting *w, enum drain_state state)
 static int check_patience(struct waiting *w, size_t which)
 {
 	const struct drain_look *last = drain_last(&w->watches[which]);
-	uint64_t waited = now_ms() - w->begun_ms;
+	uint64_t waited = waiting_now_ms() - w->begun_ms;
 
 	if (w->patience->most_ms >= 0 && waited >= (uint64_t)w->patience->most_ms)
 		return refuse_time(w, which);
@@ -359,7 +179,7 @@ static int step(struct waiting *w, bool *ret_over)
 	state = judge(w, &which);
 	if (state == DRAIN_OPEN)
 		return refuse_open(w, which);
-	show(w);
+	waiting_show(w);
 	if (state == DRAIN_BOUND) {
 		*ret_over = false;
 		return check_patience(w, which);
@@ -377,8 +197,9 @@ static int wait_on_screen(struct waiting *w)
 	while (!result && !is_over) {
 		enum screen_event event = SCREEN_DRAW;
 
-		for (due = now_ms() + LOOK_MS; event == SCREEN_DRAW;)
-			event = screen_wait(due > now_ms() ? (int)(due - now_ms()) : 0);
+		for (due = waiting_now_ms() + LOOK_MS; event == SCREEN_DRAW;)
+			event = screen_wait(due > waiting_now_ms() ? (int)(due - waiting_now_ms())
+								   : 0);
 		if (event == SCREEN_END)
 			return diag_fail(&w->run->why, STATUS_FAILED,
 					 "interrupted; the states stay as they are");
@@ -406,7 +227,7 @@ int wait_drained(struct run *run, const struct named *named, const struct patien
 		.slots_now = calloc(named->count + 1, sizeof(*w.slots_now)),
 		.ids = calloc(named->count + 1, sizeof(*w.ids)),
 		.bounds = calloc(named->count + 1, sizeof(*w.bounds)),
-		.begun_ms = now_ms(),
+		.begun_ms = waiting_now_ms(),
 		.is_terminal = isatty(STDOUT_FILENO),
 	};
 	int result;
@@ -420,6 +241,6 @@ int wait_drained(struct run *run, const struct named *named, const struct patien
 		return result;
 	result = wait_on_screen(&w);
 	screen_end();
-	answer(&w);
+	waiting_answer(&w);
 	return result;
 }
