@@ -9,6 +9,8 @@ setup_file() {
 	lab_begin rolling
 	export STEER_RUN=$WORK/run
 	sed -i 's|^    active: blue|    drain: {deadline: 1s}\n    active: blue|' "$STEER_CONFIG"
+	# More births than this load has: those over the budget stay at the origin, until its deadline.
+	sed -i '1i limits: {flows: 2097152}' "$STEER_CONFIG"
 	steer up
 }
 
