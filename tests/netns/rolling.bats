@@ -164,7 +164,7 @@ own_steerctl() {
 
 @test "killed in a hook, the next run tells where, and goes on" {
 	hook "touch $SEEN; [[ -e $SEEN.go ]] || exec sleep 1000"
-	begin "$HOOK"
+	begin "exec $HOOK"
 	wait_for test -e "$SEEN"
 	kill -9 "$first" && { wait "$first" || true; }
 	[[ $(state_of blue-1) == drain ]]
