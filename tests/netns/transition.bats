@@ -137,6 +137,22 @@ file_has() { # BYTES
 	(($(stat -c %s "$WORK/file" 2>/dev/null || echo 0) >= $1))
 }
 
+@test "a download of 60 MB runs through a switch and a rollback" {
+	on_client curl -sS --fail --interface 198.18.7.7 --limit-rate 20M -o "$WORK/file" \
+		http://203.0.113.10/download 2>"$WORK/curl" 3>&- &
+	download=$!
+	echo "$download" >>"$WORK/pids"
+	wait_for file_has 5000000
+	steer -q switch green
+	on_client "$TOOLS/httpload" -s 198.18.7.7 203.0.113.10:80 | grep -q ^green
+	wait_for file_has 30000000
+	steer -q rollback
+	on_client "$TOOLS/httpload" -s 198.18.7.7 203.0.113.10:80 | grep -q ^blue
+	run ! file_has 60000000
+	wait "$download" || { cat "$WORK/curl"; false; }
+	cmp "$WORK/file" "$WORK/lab/download"
+}
+
 @test "random commits break no connection and misroute none" {
 	RANDOM=${STEER_STRESS_SEED:-1}
 	commits=${STEER_STRESS_COMMITS:-60}
@@ -196,20 +212,4 @@ flows() {
 	read -r _ sent <"$WORK/flood"
 	((sent > 1000000))
 	steer verify
-}
-
-@test "a download of 60 MB runs through a switch and a rollback" {
-	on_client curl -sS --fail --interface 198.18.7.7 --limit-rate 20M -o "$WORK/file" \
-		http://203.0.113.10/download 2>"$WORK/curl" 3>&- &
-	download=$!
-	echo "$download" >>"$WORK/pids"
-	wait_for file_has 5000000
-	steer -q switch green
-	on_client "$TOOLS/httpload" -s 198.18.7.7 203.0.113.10:80 | grep -q ^green
-	wait_for file_has 30000000
-	steer -q rollback
-	on_client "$TOOLS/httpload" -s 198.18.7.7 203.0.113.10:80 | grep -q ^blue
-	run ! file_has 60000000
-	wait "$download" || { cat "$WORK/curl"; false; }
-	cmp "$WORK/file" "$WORK/lab/download"
 }

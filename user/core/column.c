@@ -106,9 +106,13 @@ static void forget_maintained(const struct service *service, const struct steer_
 						  now->backend);
 }
 
-static uint64_t later(uint64_t now_ms, uint64_t hold_ms)
+/* A way back was built before it was selected: its deadlines count from its selection. */
+static void allow_for_selection(const struct build *build, struct transition *running)
 {
-	return hold_ms == TRANSITION_NEVER ? TRANSITION_NEVER : now_ms + hold_ms;
+	const struct steer_links *links = &build->dp->control->links[build->running];
+
+	if (links->hold_ns && links->due_ns && running->touched)
+		transition_extend(running, links->due_ns / 1000000);
 }
 
 static size_t find_index(const struct policy *policy, const char *name)
@@ -132,14 +136,14 @@ static int step_from_running(struct build *build, struct column *column, uint32_
 	error = touched_read(build->dp, running, build->running, (uint32_t)column->was_index,
 			     &column->from, build->why);
 	if (!error)
+		allow_for_selection(build, &column->from);
+	if (!error)
 		error = read_table(build, was, &column->now);
 	if (!error)
 		error = read_table(build, now, &column->next);
 	if (!error)
 		step(build, column, ROLE_LIVE, &column->from, &column->now, &column->next,
 		     install->is_cut ? 0 : column->hold_ms, &column->live);
-	if (!error && install->is_selected_later && column->live.touched)
-		transition_extend(&column->live, later(column->now_ms, column->hold_ms));
 	return error;
 }
 

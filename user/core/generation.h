@@ -19,10 +19,9 @@ int generation_way_back(const struct policy *live, bool step, struct policy *ret
 			bool *ret_changed, struct diag *why);
 
 struct install {
-	bool is_cut;		/* what changes moves at once, nothing is touched by it */
-	bool is_selected_later; /* open transitions begin now: the running bank was prepared */
-	uint64_t confirm_ms;	/* the timer goes back unless a later installation replaces it; 0 =
-				   never */
+	bool is_cut;	     /* what changes moves at once, nothing is touched by it */
+	uint64_t confirm_ms; /* the timer goes back unless a later installation replaces it; 0 =
+				never */
 };
 
 /*

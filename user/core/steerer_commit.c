@@ -69,11 +69,22 @@ static int install_and_select(struct steerer *steerer, const struct policy *next
 	return diag_fail(why, -ESTALE, "somebody else committed meanwhile; nothing was changed");
 }
 
+/* The window that is armed after a commit: its own, or the one that it leaves as it is. */
+static uint64_t window_after(const struct steerer *steerer, const struct commit_note *note)
+{
+	struct steerer_window window;
+
+	if (note->confirm_within_s)
+		return note->confirm_within_s * 1000ULL;
+	(void)steerer_window(steerer, &window);
+	return note->keeps_window && window.is_armed ? window.left_ms ?: 1 : 0;
+}
+
 int steerer_commit(struct steerer *steerer, struct policy *next, const struct commit_note *note,
 		   struct diag *why)
 {
 	const struct install install = {.is_cut = note->cut,
-					.confirm_ms = note->confirm_within_s * 1000ULL};
+					.confirm_ms = window_after(steerer, note)};
 	uint64_t live = steerer->policy.revision;
 	uint64_t head = journal_head(steerer->journal);
 	/* A revision is never given out twice, not even when the kernel is behind the journal. */
@@ -81,7 +92,7 @@ int steerer_commit(struct steerer *steerer, struct policy *next, const struct co
 	int error;
 
 	entry.parent = live;
-	entry.window_s = note->confirm_within_s;
+	entry.window_s = (uint32_t)((install.confirm_ms + 999) / 1000);
 	next->revision = entry.revision;
 	error = stamp_services(&steerer->policy, next);
 	if (error)
@@ -102,7 +113,7 @@ int steerer_commit(struct steerer *steerer, struct policy *next, const struct co
 static int settle_rollback(struct steerer *steerer, const struct commit_note *note,
 			   struct diag *why)
 {
-	const struct install install = {.is_selected_later = true};
+	const struct install install = {0};
 	struct journal_entry entry = entry_of(note, steerer->policy.revision);
 	int error;
 

@@ -18,8 +18,8 @@
 #define DAY_MS 86400000LL
 
 #define OPEN_FINISH                                                                                \
-	"New connections meet the change at once. Open ones finish where they began, until the\n"  \
-	"service's drain.deadline is over; with --cut they move at once as well."
+	"New connections meet the change at once. Open ones finish where they began,\n"            \
+	"until the service's drain.deadline is over; with --cut they move at once too."
 
 const struct command commands[] = {
 	{"up", "", "load, install and attach; adopt what runs already", NEEDS_CONFIG, 0, 0, cmd_up,
@@ -51,8 +51,9 @@ const struct command commands[] = {
 	 cmd_weight, "0 gives it no clients. No client moves to another pool.\n" OPEN_FINISH},
 	{"drain", "NAME [--wait]", "no new connections for backend or pool NAME", NEEDS_WRITE, 1, 1,
 	 cmd_drain,
-	 "What is open there stays until the service's drain.deadline is over. With --wait it\n"
-	 "returns when nothing leads there any more: no record and no slot, 9 on --timeout."},
+	 "What is open there stays until the service's drain.deadline is over. With\n"
+	 "--wait it returns when nothing leads there any more: no record and no slot;\n"
+	 "exits with 9 when --timeout is over."},
 	{"maint", "NAME [--wait]", "nobody for NAME, open connections included", NEEDS_WRITE, 1, 1,
 	 cmd_maint,
 	 "For a server that is dead or about to be: open connections "
@@ -61,22 +62,23 @@ const struct command commands[] = {
 	 "Exactly the clients it had come back, with their new connections."},
 	{"wait", "drained NAME", "until nothing leads to backend or pool NAME", NEEDS_READ, 2, 2,
 	 cmd_wait,
-	 "For scripts: changes nothing; exits with 9 when --timeout is over. A backend whose new\n"
-	 "connections do not go elsewhere never empties: that fails at once."},
+	 "For scripts: changes nothing; exits with 9 when --timeout is over. A backend\n"
+	 "whose new connections do not go elsewhere never empties: that fails at once."},
 	{"rolling", "POOL --hook CMD", "update POOL: drain, wait, CMD, check, ready, the next",
 	 NEEDS_WRITE, 0, 1, cmd_rolling,
-	 "CMD runs with sh -c here on this host, with STEER_BACKEND, STEER_ADDRESS, STEER_POOL,\n"
-	 "STEER_VERSION and STEER_SERVICE; what it prints goes into one log file per server. The\n"
-	 "first failure stops everything and leaves that server drained: --resume goes on with\n"
-	 "it, --abort ends the update."},
+	 "CMD runs with sh -c here on this host, with STEER_BACKEND, STEER_ADDRESS,\n"
+	 "STEER_POOL, STEER_VERSION and STEER_SERVICE; what it prints goes into one log\n"
+	 "file per server. The first failure stops everything and leaves that server\n"
+	 "drained: --resume goes on with it, --abort ends the update."},
 	{"confirm", "", "keep a change made with --confirm-within", NEEDS_WRITE, 0, 0, cmd_confirm,
 	 "Exits with 10 where the time was over and the change has undone itself."},
 	{"cancel", "", "undo a change made with --confirm-within, now", NEEDS_WRITE, 0, 0,
 	 cmd_cancel, NULL},
 	{"explain", "ADDR[:PORT]", "say which backend a client meets, and why", NEEDS_READ, 1, 1,
 	 cmd_explain,
-	 "Says too at which share the next step would move that client; with the port of an open\n"
-	 "connection, what decides for it: its record, the slot's origin, or the slot."},
+	 "Says too at which share the next step would move that client; with the port of\n"
+	 "an open connection, what decides for it: its record, the slot's origin, or the\n"
+	 "slot."},
 	{"verify", "", "compare the kernel with what was intended", NEEDS_READ, 0, 0, cmd_verify,
 	 NULL},
 	{"history", "", "list the revisions", NEEDS_NOTHING, 0, 0, cmd_history, "Times are UTC."},

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/suggest.h"
 
 void named_free(struct named *named)
 {
@@ -63,7 +64,7 @@ static int add_of_service(struct run *run, const struct service *service, const 
 static int unknown_name(struct run *run, const struct policy *policy, const char *name)
 {
 	struct suggestion near = {.wanted = name};
-	char text[96];
+	char text[SUGGEST_TEXT];
 
 	for (size_t i = 0; i < policy->n_services; i++) {
 		const struct service *service = &policy->services[i];
