@@ -2,7 +2,7 @@
 /*
  * The cases and their packets. Figures of peers are medians over an empty program, by the method
  * of main.c, with 100 backends, on a machine of 2 virtual CPUs with Linux 6.18: Katran with
- * IP-in-IP and an LRU of 4,000,000 flows a CPU, GLB director's XDP program. The target is
+ * IP-in-IP and an LRU of 4,000,000 flows a CPU, GLB director's XDP program, xvs. The target is
  * the project's own.
  */
 #include <arpa/inet.h>
@@ -24,6 +24,9 @@
 #define OURS6	"2001:db8::10" /* RFC 3849 */
 #define OTHER6	"2001:db8::99"
 #define MILLION 1048576
+#define OPEN	131072	/* flows: what is called 100,000 is to be no less */
+#define DEFAULT 262144	/* limits.flows */
+#define ROOMY	1048576 /* no two of OPEN flows get into each other's way */
 
 #define TCP(clients_)  .port = 80, .protocol = IPPROTO_TCP, .clients = (clients_)
 #define UDP(clients_)  .port = 443, .protocol = IPPROTO_UDP, .clients = (clients_)
@@ -66,12 +69,55 @@ static const struct bench_case both_cases[] = {
 	 VERDICT(FORWARDED)},
 };
 
+#define FLOW(role) .flow = FLOW_##role
+
+static const struct bench_case few_cases[] = {
+	{"IPv4 TCP, untouched slots", "Katran 269, GLB 77", 0, OURS4, TCP(MILLION),
+	 VERDICT(FORWARDED)},
+	{"IPv6 TCP, untouched slots", NULL, 0, OURS6, TCP(MILLION), VERDICT(FORWARDED)},
+};
+
+static const struct bench_case default_cases[] = {
+	{"IPv4 TCP, 1,024 recorded", "Katran 130 (4,096), xvs 401 (4,096)", 70, OURS4, TCP(1024),
+	 VERDICT(FORWARDED), FLOW(RECORDED)},
+	{"IPv4 TCP, 131,072 recorded, half full", "Katran 198-269, xvs 516 (65,536)", 70, OURS4,
+	 TCP(OPEN), VERDICT(FORWARDED), FLOW(RECORDED)},
+	{"IPv6 TCP, 131,072 recorded, half full", "Katran 198-269 (IPv4)", 70, OURS6, TCP(OPEN),
+	 VERDICT(FORWARDED), FLOW(RECORDED)},
+};
+
+static const struct bench_case all_cases[] = {
+	{"IPv4 TCP, 131,072 recorded, 1/8 full", "Katran 198-269, xvs 516 (65,536)", 70, OURS4,
+	 TCP(OPEN), VERDICT(FORWARDED), FLOW(RECORDED)},
+	{"IPv6 TCP, 131,072 recorded, 1/8 full", "Katran 198-269 (IPv4)", 70, OURS6, TCP(OPEN),
+	 VERDICT(FORWARDED), FLOW(RECORDED)},
+	{"IPv4 TCP SYN, each a birth", "Katran 784-937, xvs 565", 150, OURS4, TCP(MILLION),
+	 VERDICT(FORWARDED), FLOW(BIRTH), .is_syn = true},
+	{"IPv6 TCP SYN, each a birth", "Katran 770", 150, OURS6, TCP(MILLION), VERDICT(FORWARDED),
+	 FLOW(BIRTH), .is_syn = true},
+	{"IPv4 TCP, no record, to the origin", NULL, 0, OURS4, TCP(MILLION), VERDICT(FORWARDED),
+	 FLOW(UNRECORDED)},
+	{"IPv6 TCP, no record, to the origin", NULL, 0, OURS6, TCP(MILLION), VERDICT(FORWARDED),
+	 FLOW(UNRECORDED)},
+	{"IPv4 TCP SYN, flow table full", "xvs 1141 (evicts)", 0, OURS4, TCP(MILLION),
+	 VERDICT(FORWARDED), FLOW(FULL), .is_syn = true},
+	{"IPv6 TCP SYN, flow table full", NULL, 0, OURS6, TCP(MILLION), VERDICT(FORWARDED),
+	 FLOW(FULL), .is_syn = true},
+};
+
+#define BOTH	     "[\"" OURS4 ":80/tcp\", \"[" OURS6 "]:80/tcp\"]"
+#define CASES(list_) .cases = (list_), .n_cases = ARRAY_SIZE(list_)
+
 const struct bench_group bench_groups[] = {
-	{"IPv4", "[\"" OURS4 ":80/tcp\"]", tcp4_cases, ARRAY_SIZE(tcp4_cases)},
-	{"IPv4, UDP", "[\"" OURS4 ":80/tcp\", \"" OURS4 ":443/udp\"]", udp4_cases,
-	 ARRAY_SIZE(udp4_cases)},
-	{"IPv4, IPv6", "[\"" OURS4 ":80/tcp\", \"[" OURS6 "]:80/tcp\"]", both_cases,
-	 ARRAY_SIZE(both_cases)},
+	{"IPv4", "[\"" OURS4 ":80/tcp\"]", TRANSITION_NONE, DEFAULT, CASES(tcp4_cases)},
+	{"IPv4, UDP", "[\"" OURS4 ":80/tcp\", \"" OURS4 ":443/udp\"]", TRANSITION_NONE, DEFAULT,
+	 CASES(udp4_cases)},
+	{"IPv4, IPv6", BOTH, TRANSITION_NONE, DEFAULT, CASES(both_cases)},
+	{"IPv4, IPv6; 7 slots in transition", BOTH, TRANSITION_FEW, DEFAULT, CASES(few_cases)},
+	{"IPv4, IPv6; every slot in transition", BOTH, TRANSITION_ALL, DEFAULT,
+	 CASES(default_cases)},
+	{"IPv4, IPv6; every slot in transition, 1,048,576 flows", BOTH, TRANSITION_ALL, ROOMY,
+	 CASES(all_cases)},
 };
 const size_t bench_n_groups = ARRAY_SIZE(bench_groups);
 
@@ -146,7 +192,7 @@ void frame_build(const struct bench_case *c, struct frame *ret_frame)
 		ret_frame->size = ETH_ZLEN;
 }
 
-char *bench_config(const char *frontends)
+char *bench_config(const struct bench_group *group)
 {
 	char *text = NULL;
 	size_t size;
@@ -155,9 +201,10 @@ char *bench_config(const char *frontends)
 	if (!file)
 		bench_fail("out of memory");
 	(void)fprintf(file,
-		      "interfaces: [edge0]\nservices:\n  shop:\n    frontends: %s\n"
+		      "interfaces: [edge0]\nlimits: {flows: %u}\n"
+		      "services:\n  shop:\n    frontends: %s\n"
 		      "    active: blue\n    pools:\n      blue:\n        backends:\n",
-		      frontends);
+		      group->flows, group->frontends);
 	for (int i = 1; i <= 98; i++)
 		(void)fprintf(
 			file,

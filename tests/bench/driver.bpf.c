@@ -14,6 +14,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#define PORT4 20 /* offset of the source port from the network header */
+#define PORT6 40
+
 #define CLIENTS4 0x64400000 /* 100.64.0.0/10, RFC 6598 */
 #define CLIENTS6 0x20010db8 /* 2001:db8::/32, RFC 3849: the next 32 bits number the /64 */
 
@@ -27,6 +30,8 @@ __u32 frame_bytes; /* as built by the case */
 __u32 family;	   /* 4, 6; anything else: only the Ethernet header is put back */
 __u32 client_mask; /* clients - 1, a power of two less one */
 __u32 state;
+__u32 port_step; /* from one packet's source port to the next one's; 0 = all as built */
+__u32 from_port;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -40,6 +45,14 @@ static __always_inline __u32 next_client(void)
 {
 	state = state * 1664525 + 1013904223;
 	return state & client_mask;
+}
+
+static __always_inline void change_port(void *port, void *end)
+{
+	if (port + 2 > end)
+		return;
+	from_port += port_step;
+	*(__u16 *)port = (__u16)from_port;
 }
 
 static __always_inline void restore_ipv4(void *ip)
@@ -76,6 +89,8 @@ int driver(struct xdp_md *ctx)
 		restore_ipv4(ip);
 	else if (family == 6)
 		restore_ipv6(ip);
+	if (port_step)
+		change_port(ip + (family == 4 ? PORT4 : PORT6), end);
 	bpf_tail_call_static(ctx, &under_test, 0);
 	return XDP_ABORTED;
 }

@@ -84,7 +84,7 @@ static void add_map(int fd)
 	if (seen.n == MAPS_MAX)
 		bench_fail("more than %d maps are pinned", MAPS_MAX);
 	seen.id[seen.n++] = id;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && strstr(info.name, "flow"))
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && strcmp(info.name, "flows") == 0)
 		seen.flow_bytes += bytes;
 	else
 		seen.bytes += bytes;
@@ -137,6 +137,14 @@ void facts_of_maps(const struct edge *edge, struct facts *facts)
 	add_maps_of_program(edge->program_fd);
 	facts->map_bytes = seen.bytes;
 	facts->flow_bytes = seen.flow_bytes;
+}
+
+uint64_t facts_flow_bytes(const struct edge *edge)
+{
+	struct facts facts;
+
+	facts_of_maps(edge, &facts);
+	return facts.flow_bytes;
 }
 
 static int remove_pin(const char *path, const struct stat *status, int type, struct FTW *walk)

@@ -14,7 +14,8 @@
  *
  * The three follow each other at once, so that the machine's moods cancel in the difference;
  * figures are medians over the rounds. After each T the counter of the expected verdict must
- * have moved by the number of packets run, or there are no figures at all.
+ * have moved by the number of packets run, or there are no figures at all. The same holds of
+ * the flow table's counters in a transition: touched.c.
  *
  * What they are not: there is no NIC, no driver ring, no DMA and no redirect behind them; the
  * one packet is in the first-level cache, and so is steer's code, with nothing else running.
@@ -31,7 +32,8 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "bench/bench.h"
+#include "bench/rig.h"
+#include "bench/touched.h"
 
 #define RESULTS_MAX 64
 #define REPEAT_MIN  1000000
@@ -146,26 +148,36 @@ static bool group_is_wanted(const struct bench_group *group, const struct settin
 	return false;
 }
 
-/* Facts of maps belong to a generation without history: the first group, before any commit. */
+/*
+ * Facts of maps belong to a generation without history: the first group, before any commit. A
+ * transition leaves the program as it is.
+ */
 static size_t run_group(size_t number, const struct settings *settings, struct result *ret_results,
 			struct facts *facts)
 {
 	const struct bench_group *group = &bench_groups[number];
-	static const char *const canary[] = {"set", "canary", "5%", NULL};
-	auto_free char *config = bench_config(group->frontends);
+	auto_free char *config = bench_config(group);
 	cpu_set_t before;
+	struct rig rig;
 	size_t n;
 
 	edge_up(&edge, config);
 	is_up = true;
-	facts->program[facts->n_programs++] = facts_of_program(&edge, group->name);
+	if (group->transition == TRANSITION_NONE)
+		facts->program[facts->n_programs++] = facts_of_program(&edge, group->name);
 	if (number == 0)
 		facts_of_maps(&edge, facts);
-	run_steerctl(&edge, canary);
+	touched_begin(&edge, group->transition);
+	rig_up(&edge, &rig);
 	stay_on_one_cpu(&before);
-	n = measure_group(&edge, group, settings, ret_results);
+	n = measure_group(&rig, group, settings, ret_results);
 	(void)sched_setaffinity(0, sizeof(before), &before);
 	if (number + 1 == bench_n_groups && !settings->only) {
+		facts_of_transition(&rig, group, &facts->transition);
+		facts->transition.bytes = facts_flow_bytes(&edge);
+	}
+	rig_down(&rig);
+	if (number == 0 && !settings->only) {
 		facts->load_ms = facts_load_ms(&edge);
 		facts->commit_ms = facts_commit_ms(&edge);
 	}

@@ -9,7 +9,10 @@
 #include "base/own.h"
 #include "bench/bench.h"
 
-#define MAP_BYTES_TARGET 500000 /* one service with one generation */
+#define MAP_BYTES_TARGET   500000 /* one service with one generation */
+#define FLOW_BYTES_TARGET  20
+#define TICK_US_TARGET	   200
+#define ROLLBACK_MS_TARGET 100
 
 static double per_packet(const struct result *r)
 {
@@ -56,18 +59,43 @@ static void print_programs(const struct facts *facts)
 			     facts->program[i].verified);
 }
 
+static void print_figure(const char *what, struct figure figure, const char *unit, double target)
+{
+	(void)printf("%-50s %9.1f %s [%.1f-%.1f]", what, figure.median, unit, figure.min,
+		     figure.max);
+	if (target > 0)
+		(void)printf(" <= %.0f%s", target, figure.median > target ? " !" : "");
+	(void)putchar('\n');
+}
+
+static void print_transition(const struct transition_facts *facts)
+{
+	double full = (double)facts->bytes / (double)facts->capacity;
+	double usable = (double)facts->bytes / (double)facts->filled;
+
+	print_figure("timer tick, table full", facts->tick_us, "us", TICK_US_TARGET);
+	print_figure("timer tick, all that it sweeps expires", facts->tick_expiring_us, "us",
+		     TICK_US_TARGET);
+	print_figure("steerctl rollback, 131,072 open flows", facts->rollback_ms, "ms",
+		     ROLLBACK_MS_TARGET);
+	print_figure("steerctl set canary, 131,072 open flows", facts->commit_ms, "ms", 0);
+	(void)printf("%-50s %9.1f bytes <= %d%s  Katran 121, xvs 185\n", "flow table, per flow",
+		     full, FLOW_BYTES_TARGET, full > FLOW_BYTES_TARGET ? " !" : "");
+	(void)printf("%-50s %9.1f bytes <= %d%s\n", "the same when 1 newborn in 100 has no room",
+		     usable, FLOW_BYTES_TARGET, usable > FLOW_BYTES_TARGET ? " !" : "");
+}
+
 static void print_facts(const struct facts *facts)
 {
 	print_programs(facts);
-	(void)printf("\n%-40s %9.1f ms [%.1f-%.1f]\n", "open, load and pin the program",
-		     facts->load_ms.median, facts->load_ms.min, facts->load_ms.max);
-	(void)printf("%-40s %9.1f ms [%.1f-%.1f]\n", "steerctl set canary 5%, whole process",
-		     facts->commit_ms.median, facts->commit_ms.min, facts->commit_ms.max);
-	(void)printf("%-40s %9.1f kB <= %d%s\n", "maps of one service, one generation",
+	(void)putchar('\n');
+	print_figure("open, load and pin the program", facts->load_ms, "ms", 0);
+	print_figure("steerctl set canary 5%, whole process", facts->commit_ms, "ms", 0);
+	print_transition(&facts->transition);
+	(void)printf("%-50s %9.1f kB <= %d%s\n", "maps of one service, one generation",
 		     (double)facts->map_bytes / 1000, MAP_BYTES_TARGET / 1000,
 		     facts->map_bytes > MAP_BYTES_TARGET ? " !" : "");
-	if (facts->flow_bytes)
-		(void)printf("%-40s %9.1f kB\n", "flow tables", (double)facts->flow_bytes / 1000);
+	(void)printf("%-50s %9.1f kB\n", "flow table", (double)facts->flow_bytes / 1000);
 }
 
 void report_table(const struct report *report)
@@ -105,6 +133,28 @@ static json_t *json_result(const struct result *r)
 			 "target_ns", target, "peers", r->c->peers);
 }
 
+static json_t *json_target(struct figure figure, double target)
+{
+	json_t *json = json_figure(figure);
+
+	(void)json_object_set_new(json, "target", json_real(target));
+	return json;
+}
+
+static json_t *json_transition(const struct transition_facts *facts)
+{
+	return json_pack("{s:o, s:o, s:i, s:o, s:o, s:I, s:I, s:I, s:i, s:s}", "tick_us",
+			 json_target(facts->tick_us, TICK_US_TARGET), "tick_expiring_us",
+			 json_target(facts->tick_expiring_us, TICK_US_TARGET), "open_flows",
+			 (int)facts->open, "rollback_ms",
+			 json_target(facts->rollback_ms, ROLLBACK_MS_TARGET), "set_canary_ms",
+			 json_figure(facts->commit_ms), "flow_table_bytes",
+			 (json_int_t)facts->bytes, "flow_capacity", (json_int_t)facts->capacity,
+			 "flows_at_1_refused_in_100", (json_int_t)facts->filled,
+			 "bytes_per_flow_target", FLOW_BYTES_TARGET, "bytes_per_flow_peers",
+			 "Katran 121, xvs 185");
+}
+
 static json_t *json_facts(const struct facts *facts)
 {
 	json_t *programs = json_array();
@@ -118,10 +168,11 @@ static json_t *json_facts(const struct facts *facts)
 				  "instructions", (int)program->instructions, "jit_bytes",
 				  (int)program->machine_bytes, "verified", (int)program->verified));
 	}
-	return json_pack("{s:o, s:o, s:o, s:I, s:I}", "programs", programs, "load_ms",
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "programs", programs, "load_ms",
 			 json_figure(facts->load_ms), "set_canary_ms",
 			 json_figure(facts->commit_ms), "map_bytes", (json_int_t)facts->map_bytes,
-			 "flow_table_bytes", (json_int_t)facts->flow_bytes);
+			 "flow_table_bytes", (json_int_t)facts->flow_bytes, "transition",
+			 json_transition(&facts->transition));
 }
 
 void report_json(const struct report *report)
