@@ -26,7 +26,7 @@ setup() {
 # Everything that a mistake must leave alone: revision, shares, weights, digest, journal.
 state() {
 	steer get
-	steer status | grep -v PACKETS
+	steer status | grep -v PACKETS | sed "s/, [0-9hms]* left//" # of a transition
 	wc -c <"$STATE/journal"
 }
 

@@ -152,7 +152,17 @@ static uint32_t age_epochs(uint64_t hold_ms)
 	return hold_ms == TRANSITION_NEVER ? 0 : (uint32_t)epochs;
 }
 
-void banks_write(struct build *build, const struct policy *live, uint64_t confirm_ms)
+/* The window's end goes one commit back, which the undo bank does for a commit of shares. */
+static bool can_undo(const struct build *build, const struct policy *live,
+		     const struct install *install)
+{
+	for (size_t i = 0; build->was && i < live->n_services; i++)
+		if (live->services[i].before.revision == build->was->revision)
+			return true;
+	return install->keeps_window;
+}
+
+void banks_write(struct build *build, const struct policy *live, const struct install *install)
 {
 	uint64_t hold_ms = longest_hold_ms(live);
 	uint32_t bank = build->planned[ROLE_LIVE].number;
@@ -166,9 +176,9 @@ void banks_write(struct build *build, const struct policy *live, uint64_t confir
 		link_stage(build, stage);
 	link_way(build, ROLE_BACK, 0, hold_ms);
 	link_way(build, ROLE_UNDO, build->planned[ROLE_BACK].number ?: bank, hold_ms);
-	if (confirm_ms && links->rollback != bank) {
-		links->next = links->rollback;
-		links->due_ns = due_ns(touched_now_ms() + confirm_ms);
+	if (install->confirm_ms && links->undo && can_undo(build, live, install)) {
+		links->next = links->undo;
+		links->due_ns = due_ns(touched_now_ms() + install->confirm_ms);
 	}
 	build->dp->control->age_epochs = age_epochs(hold_ms);
 }

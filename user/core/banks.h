@@ -20,6 +20,6 @@ struct ways {
 int banks_put(struct build *build, const struct ways *ways, const struct install *install);
 
 /* Everything is published: write the banks and their links. */
-void banks_write(struct build *build, const struct policy *live, uint64_t confirm_ms);
+void banks_write(struct build *build, const struct policy *live, const struct install *install);
 
 #endif

@@ -111,7 +111,7 @@ static int build_all(struct build *build, struct ways *ways, const struct instal
 	if (!error)
 		error = build_publish(build);
 	if (!error)
-		banks_write(build, ways->live, install->confirm_ms);
+		banks_write(build, ways->live, install);
 	return error;
 }
 

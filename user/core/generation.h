@@ -20,8 +20,8 @@ int generation_way_back(const struct policy *live, bool step, struct policy *ret
 
 struct install {
 	bool is_cut;	     /* what changes moves at once, nothing is touched by it */
-	uint64_t confirm_ms; /* the timer goes back unless a later installation replaces it; 0 =
-				never */
+	bool keeps_window;   /* it leaves the window of an earlier commit armed */
+	uint64_t confirm_ms; /* then the timer goes one commit back; 0 = never */
 };
 
 /*

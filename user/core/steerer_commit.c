@@ -84,6 +84,7 @@ int steerer_commit(struct steerer *steerer, struct policy *next, const struct co
 		   struct diag *why)
 {
 	const struct install install = {.is_cut = note->cut,
+					.keeps_window = note->keeps_window,
 					.confirm_ms = window_after(steerer, note)};
 	uint64_t live = steerer->policy.revision;
 	uint64_t head = journal_head(steerer->journal);

@@ -38,7 +38,7 @@ static int take_fallback(struct steerer *steerer, struct policy *newest, struct 
 	int error = 0;
 
 	if (n && entries[n - 1].window_s)
-		error = generation_way_back(newest, false, &back, &changed, why);
+		error = generation_way_back(newest, true, &back, &changed, why);
 	if (error || !changed)
 		return error;
 	diag_line(notice, "revision %lu was not confirmed before the restart: rolled back",

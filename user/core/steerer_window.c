@@ -28,7 +28,7 @@ int steerer_window(const struct steerer *steerer, struct steerer_window *ret_win
 	uint32_t next = links->next;
 
 	*ret_window = (struct steerer_window){0};
-	if (!next || !links->due_ns || next != links->rollback ||
+	if (!next || !links->due_ns || next != links->undo ||
 	    next == STEER_WORD_BANK(steerer->word))
 		return 0;
 	ret_window->is_armed = true;
@@ -66,7 +66,7 @@ int steerer_cancel(struct steerer *steerer, const struct commit_note *note, stru
 	int error = need_window(steerer, why);
 	bool ignored;
 
-	return error ? error : steerer_rollback(steerer, false, note, &ignored, notice, why);
+	return error ? error : steerer_rollback(steerer, true, note, &ignored, notice, why);
 }
 
 int steerer_transition(const struct steerer *steerer, size_t service,
