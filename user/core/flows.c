@@ -41,13 +41,14 @@ static int map_flows(const struct dataplane *dp, int protection, struct mapped *
 	struct bpf_map_info info = {0};
 	uint32_t bytes = sizeof(info);
 	void *mapped;
+	int error = bpf_obj_get_info_by_fd(dp->flows_fd, &info, &bytes);
 
-	if (bpf_obj_get_info_by_fd(dp->flows_fd, &info, &bytes) < 0)
-		return diag_fail(why, -errno, "cannot inspect the flow table: %m");
+	if (error)
+		return diag_fail(why, error, "cannot inspect the flow table: %s", strerror(-error));
 	mapped = mmap(NULL, (size_t)info.max_entries * sizeof(struct steer_bucket), protection,
 		      MAP_SHARED, dp->flows_fd, 0);
 	if (mapped == MAP_FAILED)
-		return diag_fail(why, -errno, "cannot map the flow table: %m");
+		return diag_fail(why, -ENOMEM, "cannot map the flow table: %m");
 	ret_mapped->bucket = mapped;
 	ret_mapped->buckets = info.max_entries;
 	return 0;
@@ -65,7 +66,7 @@ static bool is_live(const struct dataplane *dp, uint64_t flow)
 
 int flows_count(const struct dataplane *dp, uint32_t *ret_records, struct diag *why)
 {
-	struct mapped mapped;
+	struct mapped mapped = {0};
 	int error = map_flows(dp, PROT_READ, &mapped, why);
 
 	if (error)
@@ -85,7 +86,7 @@ int flows_count(const struct dataplane *dp, uint32_t *ret_records, struct diag *
 
 int flows_forget(struct dataplane *dp, uint32_t backend, struct diag *why)
 {
-	struct mapped mapped;
+	struct mapped mapped = {0};
 	int error = map_flows(dp, PROT_READ | PROT_WRITE, &mapped, why);
 
 	if (error)
@@ -126,7 +127,7 @@ int flows_find(const struct dataplane *dp, const struct flow_tuple *tuple, uint3
 	       uint32_t *ret_backend, struct diag *why)
 {
 	uint64_t hash = hash_of(dp, tuple, era);
-	struct mapped mapped;
+	struct mapped mapped = {0};
 	int error = map_flows(dp, PROT_READ, &mapped, why);
 
 	if (error)

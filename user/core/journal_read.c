@@ -317,7 +317,7 @@ static int end_damaged(struct journal *journal, const char *dir, int64_t size,
 
 static int load(struct journal *journal, const char *dir, struct diag *ret_notice, struct diag *why)
 {
-	struct stat facts;
+	struct stat facts = {0};
 	int error = open_file(journal, dir, &facts, why);
 
 	if (error)
