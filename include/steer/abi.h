@@ -99,7 +99,7 @@ struct steer_bank {
 	__u64 port_seed;
 	__u32 frontends;	      /* frontends object */
 	__u32 services;		      /* services in use are 0 .. services - 1 */
-	__u32 flags;		      /* none defined yet, 0 */
+	__u32 flags;		      /* STEER_BANK_* */
 	__u32 lived;		      /* it was selected once; user space retires banks by this */
 	__u32 page[STEER_PAGES];      /* record page object of ids 256 n .. 256 n + 255 */
 	__u32 now[STEER_SERVICES];    /* table object; 0 = service number unused */

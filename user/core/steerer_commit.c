@@ -155,9 +155,9 @@ static int select_way_back(struct steerer *steerer, bool step, bool is_cut, uint
 			break;
 		if (is_cut)
 			bank = steerer->dp.control->links[bank].settled;
-		error = generation_policy(&steerer->dp, bank, &back, why);
-		if (!error)
-			error = generation_select(&steerer->dp, &back, word, bank, why);
+		/* It tells whose records to forget; going back does not depend on that. */
+		(void)generation_policy(&steerer->dp, bank, &back, NULL);
+		error = generation_select(&steerer->dp, &back, word, bank, why);
 		policy_free(&back);
 		if (error != -ESTALE)
 			return error;
